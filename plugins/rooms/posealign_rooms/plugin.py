@@ -1,0 +1,3 @@
+"""What the rooms plugin registers."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What the template backbone registers."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Presets of the template backbone."""
+
+from __future__ import annotations

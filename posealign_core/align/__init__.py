@@ -1,0 +1,3 @@
+"""PoseAlign: bring a scene into an ego pose by transform, prompt or embed."""
+
+from __future__ import annotations

@@ -1,0 +1,176 @@
+"""The contract of a backbone: an encoder on the CPU side and a model on the device side."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from posealign_core.errors import CheckpointMismatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from posealign_core.structures import AlignedSample
+
+__all__ = [
+    "Backbone",
+    "Batch",
+    "Features",
+    "GenerationOptions",
+    "LoadReport",
+    "RawAnswer",
+    "SampleEncoder",
+    "StepOutput",
+    "Trainable",
+]
+
+Features = Mapping[str, Any]
+"""One encoded item: CPU tensors and plain values, private to a backbone."""
+Batch = Mapping[str, Any]
+"""A collated batch; tensors are moved to the model's device by the core."""
+
+
+class SampleEncoder(abc.ABC):
+    """CPU side. Picklable, holds no weights, runs in data-loader workers.
+
+    An encoder reads geometry from the samples alone: it never re-reads a file, and takes only the
+    geometric steps that `sample.policy` allows, carrying region and pose along.
+    """
+
+    @abc.abstractmethod
+    def encode(
+        self, samples: Sequence[AlignedSample], *, train: bool, rng: np.random.Generator
+    ) -> Features:
+        """Turn one or more questions about the same scene from the same pose into CPU tensors.
+
+        Args:
+            samples: At least one; several only in training, and only for a backbone whose tags say
+                `packs_questions`. They share scene and pose, so geometry is read from the first.
+            train: Whether to add the answers and to augment.
+            rng: The only source of randomness.
+        """
+
+    @abc.abstractmethod
+    def collate(self, items: Sequence[Features]) -> Batch:
+        """Batch encoded items; item i of the batch is item i of the list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutput:
+    """What a training step gives back.
+
+    Attributes:
+        loss: Scalar tensor to minimise.
+        logs: Scalars for the training log.
+    """
+
+    loss: torch.Tensor
+    logs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How answers are decoded; backbones add what their recipe needs in their own config.
+
+    Attributes:
+        max_new_tokens: Limit on generated tokens.
+        num_beams: 1 is greedy.
+        no_repeat_ngram_size: 0 is off.
+        repetition_penalty: 1.0 is off.
+    """
+
+    max_new_tokens: int = 64
+    num_beams: int = 1
+    no_repeat_ngram_size: int = 0
+    repetition_penalty: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawAnswer:
+    """An answer in the frame that the model saw; the core carries it back to the world.
+
+    Attributes:
+        text: Decoded text.
+        corners: (M, 8, 3) float64 box corners in INPUT, metres, or None.
+        masks: (S, N) bool over the sample's points, or None.
+        object_ids: Chosen objects of the scene.
+        confidences: One per box, mask or object, or empty.
+    """
+
+    text: str
+    corners: np.ndarray | None = None
+    masks: np.ndarray | None = None
+    object_ids: tuple[int, ...] = ()
+    confidences: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """Which parameters a backbone's recipe trains.
+
+    Attributes:
+        lora_targets: Names (or name endings) of linear layers that get adapters; empty for none.
+        full_modules: Prefixes of parameter names that are trained whole.
+    """
+
+    lora_targets: tuple[str, ...]
+    full_modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadReport:
+    """What became of every key of a checkpoint.
+
+    Attributes:
+        loaded: Number of entries taken over.
+        missing: Keys of the model that the file lacks.
+        unexpected: Keys of the file that the model lacks.
+        reshaped: Keys whose shapes differ: key, shape in the file, shape in the model.
+    """
+
+    loaded: int
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    reshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...] = ()
+
+    def require_exact(self, source: str) -> None:
+        """Refuse a checkpoint that does not fit.
+
+        Raises:
+            CheckpointMismatchError: Anything is missing, unexpected or reshaped.
+        """
+        faults = [f"missing {key}" for key in self.missing]
+        faults += [f"unexpected {key}" for key in self.unexpected]
+        faults += [f"{k}: file has {a}, model has {b}" for k, a, b in self.reshaped]
+        if faults:
+            shown = "; ".join(faults[:8]) + ("; ..." if len(faults) > 8 else "")
+            raise CheckpointMismatchError(
+                f"{source}: {self.loaded} entries fit, {len(faults)} do not: {shown}"
+            )
+
+
+class Backbone(nn.Module, abc.ABC):
+    """Device side: owns the weights, computes losses and answers."""
+
+    @abc.abstractmethod
+    def forward(self, batch: Batch) -> StepOutput:
+        """Compute the training loss of a batch that was encoded with `train=True`."""
+
+    @abc.abstractmethod
+    def generate(self, batch: Batch, options: GenerationOptions) -> list[RawAnswer]:
+        """Answer a batch that was encoded with `train=False`; one answer per item, in order."""
+
+    @abc.abstractmethod
+    def trainable(self) -> Trainable:
+        """Say which parameters the recipe trains."""
+
+    @abc.abstractmethod
+    def load_published(self, path: Path) -> LoadReport:
+        """Load weights in the layout that the backbone's authors published."""

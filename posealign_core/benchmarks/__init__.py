@@ -1,0 +1,3 @@
+"""Readers of queries: ScanRefer, Multi3DRefer, Nr3D, ScanQA, SQA3D, Scan2Cap."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Presets with inheritance, read into strict dataclasses."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Readers of scenes and trajectories on disk."""
+
+from __future__ import annotations

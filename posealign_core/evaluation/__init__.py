@@ -1,0 +1,3 @@
+"""Prediction and metrics."""
+
+from __future__ import annotations

@@ -1,0 +1,36 @@
+"""Frames, rigid transforms, cameras and boxes. Pure numpy; lengths are metres."""
+
+from __future__ import annotations
+
+from posealign_core.geometry.boxes import (
+    aabb_from_corners,
+    aabb_iou,
+    aabb_of_points,
+    corners_from_aabb,
+    move_corners,
+)
+from posealign_core.geometry.conventions import (
+    CameraAxes,
+    PoseDirection,
+    ego_from_camera,
+    world_from_camera_rdf,
+)
+from posealign_core.geometry.frames import Frame, RigidTransform, is_rigid
+from posealign_core.geometry.intrinsics import SCANNET_CONSTANT, Intrinsics
+
+__all__ = [
+    "SCANNET_CONSTANT",
+    "CameraAxes",
+    "Frame",
+    "Intrinsics",
+    "PoseDirection",
+    "RigidTransform",
+    "aabb_from_corners",
+    "aabb_iou",
+    "aabb_of_points",
+    "corners_from_aabb",
+    "ego_from_camera",
+    "is_rigid",
+    "move_corners",
+    "world_from_camera_rdf",
+]

@@ -1,0 +1,3 @@
+"""Grading of free-form answers."""
+
+from __future__ import annotations

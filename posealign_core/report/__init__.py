@@ -1,0 +1,3 @@
+"""Tables, plots and pages."""
+
+from __future__ import annotations

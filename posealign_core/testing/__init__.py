@@ -1,0 +1,3 @@
+"""The conformance kit for backbones."""
+
+from __future__ import annotations

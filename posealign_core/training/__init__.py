@@ -1,0 +1,3 @@
+"""LoRA training on transformers and peft."""
+
+from __future__ import annotations
