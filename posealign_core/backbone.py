@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from posealign_core.align.embed import ego_features
 from posealign_core.errors import CheckpointMismatchError
+from posealign_core.registry import resolve
+from posealign_core.structures.generation import GenerationOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
-    from posealign_core.structures import AlignedSample
+    from posealign_core.host import PluginHost
+    from posealign_core.structures import AlignedSample, EgoPose
 
 __all__ = [
     "Backbone",
@@ -29,6 +33,7 @@ __all__ = [
     "SampleEncoder",
     "StepOutput",
     "Trainable",
+    "build_backbone",
 ]
 
 Features = Mapping[str, Any]
@@ -73,23 +78,6 @@ class StepOutput:
 
     loss: torch.Tensor
     logs: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerationOptions:
-    """How answers are decoded; backbones add what their recipe needs in their own config.
-
-    Attributes:
-        max_new_tokens: Limit on generated tokens.
-        num_beams: 1 is greedy.
-        no_repeat_ngram_size: 0 is off.
-        repetition_penalty: 1.0 is off.
-    """
-
-    max_new_tokens: int = 64
-    num_beams: int = 1
-    no_repeat_ngram_size: int = 0
-    repetition_penalty: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +145,14 @@ class LoadReport:
 
 
 class Backbone(nn.Module, abc.ABC):
-    """Device side: owns the weights, computes losses and answers."""
+    """Device side: owns the weights, computes losses and answers.
+
+    Attributes:
+        embed_pose: Turns token coordinates (T, 3) in the input frame and the ego pose in that frame
+            into (T, 6) features, for embed mode; `build_backbone` sets it to the host's hook.
+    """
+
+    embed_pose: Callable[[torch.Tensor, EgoPose], torch.Tensor] = staticmethod(ego_features)
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> StepOutput:
@@ -174,3 +169,22 @@ class Backbone(nn.Module, abc.ABC):
     @abc.abstractmethod
     def load_published(self, path: Path) -> LoadReport:
         """Load weights in the layout that the backbone's authors published."""
+
+
+def build_backbone(host: PluginHost, name: str, config: object) -> tuple[SampleEncoder, Backbone]:
+    """Build encoder and model of a registered backbone and connect its embed hook.
+
+    Args:
+        host: Where the backbone is registered.
+        name: Its name.
+        config: Instance of its config class.
+    """
+    spec = host.backbones[name]
+    encoder: SampleEncoder = resolve(spec, "encoder")(config)
+    model: Backbone = resolve(spec, "model")(config)
+
+    def embed_pose(coords: torch.Tensor, pose: EgoPose) -> torch.Tensor:
+        return host.embed(backbone=name, coords=coords, pose=pose)
+
+    model.embed_pose = embed_pose
+    return encoder, model

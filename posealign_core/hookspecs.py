@@ -107,7 +107,10 @@ def posealign_transform(
 
 @hookspec(firstresult=True)
 def posealign_prompt(backbone: str, sample: AlignedSample, pose: EgoPose) -> AlignedSample | None:
-    """Give a sample the words that state the pose; arguments as for `posealign_transform`."""
+    """Give a sample the words that state the pose (`pose_template`).
+
+    Arguments as for `posealign_transform`.
+    """
 
 
 @hookspec(firstresult=True)

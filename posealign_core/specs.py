@@ -165,7 +165,8 @@ class BackboneSpec(Spec):
         config: `"module:attr"` of the frozen dataclass that both take.
         trainer: `"module:attr"` of the LoRA trainer class.
         evaluator: `"module:attr"` of the evaluator class.
-        presets: Package that holds `<preset>.yaml`; must contain `tiny`.
+        presets: Package that holds `<preset>.yaml` (must contain `tiny`) and `runs/<name>.yaml`;
+            `posealign_core.config` says what is in them.
         tags: What it can do.
         api_version: Version of the plugin contract it was written for.
     """

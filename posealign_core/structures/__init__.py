@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from posealign_core.structures.generation import GenerationOptions
 from posealign_core.structures.masks import RunLengthMask
 from posealign_core.structures.pose import EgoPose
 from posealign_core.structures.prediction import Prediction
@@ -18,6 +19,7 @@ __all__ = [
     "CameraTrajectory",
     "EgoPose",
     "FrameCounts",
+    "GenerationOptions",
     "ObjectTable",
     "Prediction",
     "Query",

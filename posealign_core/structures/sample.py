@@ -77,8 +77,10 @@ class AlignedSample:
         region: The query's region, in INPUT, or None.
         pose: The ego pose in INPUT, or None where the run uses no poses.
         settings: How the run aligns its samples.
-        pose_text: Words that state the pose, for the backbone to place in its prompt; `""` unless
-            `AlignMode.PROMPT` is among the modes.
+        pose_template: Words that state the pose, with the fields `{position}`, `{front}`, `{left}`
+            and `{up}`; `""` unless `AlignMode.PROMPT` is among the modes. The encoder fills it with
+            `align.pose_text` after its own geometric steps, so that the numbers and the
+            coordinates are in one frame.
         input_from_world: The rigid transform that was applied to everything above.
         policy: Which augmentation steps the modes leave to the encoder.
 
@@ -91,7 +93,7 @@ class AlignedSample:
     region: Region | None
     pose: EgoPose | None
     settings: AlignSettings
-    pose_text: str
+    pose_template: str
     input_from_world: RigidTransform
     policy: AugmentPolicy
 
@@ -125,7 +127,7 @@ class AlignedSample:
             region=None if query.region is None else query.region.moved(input_from_world),
             pose=None if pose is None else pose.moved(input_from_world),
             settings=AlignSettings() if settings is None else settings,
-            pose_text="",
+            pose_template="",
             input_from_world=input_from_world,
             policy=AugmentPolicy(),
         )
