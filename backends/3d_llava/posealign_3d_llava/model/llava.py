@@ -1,0 +1,202 @@
+"""The language model with its eyes: training loss of 3D-LLaVA (specification section 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import nn
+from transformers import LlamaForCausalLM
+
+from posealign_3d_llava.model.projector import Projector
+from posealign_3d_llava.model.segmentation_loss import segmentation_loss
+from posealign_3d_llava.model.special_tokens import IGNORE_INDEX
+from posealign_3d_llava.model.splicing import Insertions, SplicedBatch, TextBatch, splice
+from posealign_3d_llava.model.tower import PointCloudTower
+from posealign_core.errors import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import LlamaConfig
+
+    from posealign_3d_llava.model.cloud import PointCloudBatch
+    from posealign_3d_llava.model.config import TowerConfig
+    from posealign_3d_llava.model.segmentor import SceneFeatures
+
+__all__ = ["EgoFeatures", "LlavaBatch", "LlavaLlamaForCausalLM", "LlavaLoss"]
+
+EgoFeatures = Callable[[int, "Tensor"], "Tensor"]
+"""From an item of the batch and its token coordinates (K, 3) to pose features (K, F)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LlavaBatch:
+    """B sequences about B scenes.
+
+    Attributes:
+        text: The sequences.
+        cloud: The scenes; sequence i is about scene i.
+        prompt_masks: (P, Q) bool superpoints of the marked regions, in the order of `<loc>`.
+        scene_of_prompt: (P,) int64, ascending.
+        targets: (B, Q) bool superpoints that a scene's [SEG] means, or None.
+    """
+
+    text: TextBatch
+    cloud: PointCloudBatch
+    prompt_masks: Tensor
+    scene_of_prompt: Tensor
+    targets: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LlavaLoss:
+    """The two terms, which are added as they are.
+
+    Attributes:
+        language: Mean cross-entropy over the supervised tokens of the batch.
+        segmentation: See `segmentation_loss`; zero where no answer has a [SEG].
+    """
+
+    language: Tensor
+    segmentation: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """What is minimised."""
+        return self.language + self.segmentation
+
+
+class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
+    """LLaMA with `model.mm_projector` and `model.pointcloud_tower` (section 4.1).
+
+    Args:
+        config: The language model's.
+        tower: The tower's.
+        seg_token_id: Id of [SEG].
+        n_ego_features: Pose features per token, 0 or 6: what embed mode adds to the projector.
+        max_length: Longest spliced sequence.
+    """
+
+    def __init__(
+        self,
+        config: LlamaConfig,
+        tower: TowerConfig,
+        *,
+        seg_token_id: int,
+        n_ego_features: int = 0,
+        max_length: int = 4096,
+    ) -> None:
+        super().__init__(config)
+        if tower.llm_width != config.hidden_size:
+            raise ConfigError(
+                [f"tower.llm_width is {tower.llm_width}, the LLM's width {config.hidden_size}"]
+            )
+        self.seg_token_id = seg_token_id
+        self.n_ego_features = n_ego_features
+        self.max_length = max_length
+        self.model.mm_projector = Projector(tower.token_width + n_ego_features, config.hidden_size)
+        self.model.pointcloud_tower = PointCloudTower(tower)
+
+    @property
+    def tower(self) -> PointCloudTower:
+        """The point-cloud tower."""
+        tower: PointCloudTower = self.model.pointcloud_tower
+        return tower
+
+    def training_loss(self, batch: LlavaBatch, ego: EgoFeatures | None = None) -> LlavaLoss:
+        """Compute the loss of a batch with labels.
+
+        Args:
+            batch: What is read and what is to be said.
+            ego: Pose features of scene tokens; needed exactly when the projector has room for them.
+        """
+        features = self.tower.encode(batch.cloud)
+        spliced = self.splice(batch, features, ego)
+        states = self.model(
+            inputs_embeds=spliced.embeds,
+            attention_mask=spliced.attention_mask.long(),
+            use_cache=False,
+        ).last_hidden_state
+        return LlavaLoss(
+            language=self._language_loss(states, spliced.labels),
+            segmentation=self._segmentation_loss(features, states, spliced, batch.targets),
+        )
+
+    def splice(
+        self,
+        batch: LlavaBatch,
+        features: SceneFeatures,
+        ego: EgoFeatures | None = None,
+        *,
+        padding_side: Literal["left", "right"] = "right",
+    ) -> SplicedBatch:
+        """Embed a batch for the language model.
+
+        Args:
+            batch: What is read.
+            features: Its encoded scenes.
+            ego: As in `training_loss`.
+            padding_side: Left for generation.
+        """
+        scene = self.tower.scene_tokens(features)
+        prompts = self.tower.prompt_tokens(features, batch.prompt_masks, batch.scene_of_prompt)
+        insertions = Insertions(
+            scene=self._project(scene.tokens, self._scene_ego_features(scene.coords, ego)),
+            scene_valid=scene.valid,
+            prompts=self._project(prompts, prompts.new_zeros(len(prompts), self.n_ego_features)),
+            scene_of_prompt=batch.scene_of_prompt,
+        )
+        return splice(
+            batch.text,
+            insertions,
+            self.get_input_embeddings(),
+            seg_token_id=self.seg_token_id,
+            max_length=self.max_length,
+            padding_side=padding_side,
+        )
+
+    def _project(self, tokens: Tensor, ego: Tensor) -> Tensor:
+        projected: Tensor = self.model.mm_projector(torch.cat([tokens, ego.to(tokens.dtype)], -1))
+        return projected
+
+    def _scene_ego_features(self, coords: Tensor, ego: EgoFeatures | None) -> Tensor:
+        """Pose features (B, K, F) of token coordinates (B, K, 3)."""
+        if (ego is None) != (self.n_ego_features == 0):
+            raise ShapeError(
+                f"embed mode: the projector has room for {self.n_ego_features} pose features, "
+                f"and {'no' if ego is None else 'a'} pose was given"
+            )
+        if ego is None:
+            return coords[..., :0]
+        return torch.stack([ego(item, xyz) for item, xyz in enumerate(coords)])
+
+    def _language_loss(self, states: Tensor, labels: Tensor | None) -> Tensor:
+        """Next-token cross-entropy; logits exist only where a label does."""
+        if labels is None:
+            raise ShapeError("training: wanted a batch with labels, found none")
+        following = labels[:, 1:]
+        supervised = following != IGNORE_INDEX
+        logits = self.lm_head(states[:, :-1][supervised]).float()
+        loss = nn.functional.cross_entropy(logits, following[supervised], reduction="sum")
+        mean: Tensor = loss / supervised.sum().clamp(min=1)
+        return mean
+
+    def _segmentation_loss(
+        self,
+        features: SceneFeatures,
+        states: Tensor,
+        spliced: SplicedBatch,
+        targets: Tensor | None,
+    ) -> Tensor:
+        scene_of_query = spliced.predicts_seg.nonzero()[:, 0]
+        seg_states = states[spliced.predicts_seg].to(self.tower.dtype)
+        queries: Tensor = self.tower.hidden_seg_fc(seg_states)
+        if len(queries) == 0:
+            return queries.float().sum() * 0.0  # a graph with zero gradients, for every process
+        if targets is None:
+            raise ShapeError("training: an answer has [SEG], and the batch has no target masks")
+        segmented = self.tower.segment(features, queries, scene_of_query)
+        dice_weight = self.tower.config.fidelity.dice_weight
+        return segmentation_loss(segmented, targets[segmented.scenes], dice_weight)
