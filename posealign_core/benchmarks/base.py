@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from posealign_core.structures import Query
@@ -31,6 +32,10 @@ class Benchmark(abc.ABC):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def splits(self) -> Sequence[str]:
+        """Splits that the benchmark usually comes in."""
+        return ("train", "val")
 
     @abc.abstractmethod
     def queries(self, split: str) -> list[Query]:

@@ -6,6 +6,7 @@ import abc
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from posealign_core.structures import CameraTrajectory, Scene
@@ -39,6 +40,18 @@ class Dataset(abc.ABC):
             SceneNotFoundError: The tree does not hold it.
             DataError: A file is damaged.
         """
+
+    def file_checks(self, scene_id: str) -> Sequence[Callable[[], object]]:
+        """Readers of the single files of one scan, for `posealign data verify`.
+
+        Each raises `DataError` for a missing or damaged file. `scene` and `trajectory` are tried
+        after them, so a data set that names nothing here is still checked, up to its first fault.
+        """
+        return ()
+
+    def tree_checks(self) -> Sequence[Callable[[], object]]:
+        """Readers of the files that belong to no single scan, likewise."""
+        return ()
 
     @abc.abstractmethod
     def trajectory(self, scene_id: str) -> CameraTrajectory:
