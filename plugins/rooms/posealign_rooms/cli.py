@@ -1,0 +1,138 @@
+"""`posealign rooms`: make a set, look at a scene, measure how well poses are recovered."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from posealign_core.cli.command import Command
+from posealign_core.errors import PoseAlignError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from posealign_core.host import PluginHost
+
+
+class RoomsCommand(Command):
+    """Three sub-verbs."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "posealign rooms make rooms --preset mini",
+        "posealign rooms show rooms scene0000_00 --output scene.png",
+        "posealign rooms validate-recover rooms --rules surface released",
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the sub-verbs."""
+        verbs = parser.add_subparsers(dest="sub_verb", required=True, metavar="VERB")
+        make = verbs.add_parser("make", help="make a set of rooms in the real file formats")
+        make.add_argument("root", metavar="OUT", type=Path, help="folder to make or to finish")
+        make.add_argument("--preset", default="mini", help="mini (default), small or large")
+        make.add_argument("--seed", type=int, default=0, help="default: 0")
+        make.add_argument(
+            "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+        )
+        make.add_argument(
+            "--sens", action="store_true", help="also write one scene as a .sens stream"
+        )
+        show = verbs.add_parser("show", help="draw one scene: floor plan and a rendered frame")
+        show.add_argument("root", metavar="ROOT", type=Path, help="folder of the set")
+        show.add_argument("scene", metavar="SCENE", help="scene0000_00, for example")
+        show.add_argument("--output", type=Path, required=True, help="PNG file to write")
+        show.add_argument(
+            "--view", type=int, default=0, help="number of the viewpoint (default: 0)"
+        )
+        check = verbs.add_parser(
+            "validate-recover", help="compare recovered poses with the askers' own"
+        )
+        check.add_argument("root", metavar="ROOT", type=Path, help="folder of the set")
+        check.add_argument("--split", default="val", help="train or val (default)")
+        check.add_argument(
+            "--benchmarks",
+            nargs="+",
+            default=["scanrefer", "nr3d", "scanqa"],
+            metavar="NAME",
+            help="whose questions (default: scanrefer nr3d scanqa)",
+        )
+        check.add_argument(
+            "--rules",
+            nargs="+",
+            default=["surface", "released"],
+            metavar="RULE",
+            help="visibility rules (default: surface released)",
+        )
+        check.add_argument(
+            "--selectors",
+            nargs="+",
+            default=["top", "clip", "random"],
+            metavar="NAME",
+            help="selectors (default: top clip random)",
+        )
+        check.add_argument(
+            "--every", type=int, default=5, help="keep one of this many frames (default: 5)"
+        )
+        check.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+        check.add_argument(
+            "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+        )
+        check.add_argument("--json", action="store_true", help="print JSON")
+
+    def run(self, args: argparse.Namespace, host: PluginHost) -> int:
+        """Run the sub-verb."""
+        actions = {"make": _make, "show": _show, "validate-recover": _validate}
+        actions[args.sub_verb](args, host)
+        return 0
+
+
+def _make(args: argparse.Namespace, host: PluginHost) -> None:
+    from posealign_rooms.make import make_rooms, preset_of
+
+    del host
+    preset = preset_of(args.preset)
+    make_rooms(args.root, preset, args.seed, jobs=args.jobs, stream=args.sens)
+    print(f"{preset.n_train} training and {preset.n_val} validation rooms in {args.root}")
+
+
+def _show(args: argparse.Namespace, host: PluginHost) -> None:
+    from posealign_rooms.make import load_plan
+    from posealign_rooms.show import draw_scene
+
+    del host
+    plan, _ = load_plan(args.root, args.scene)
+    if not 0 <= args.view < len(plan.views):
+        raise PoseAlignError(
+            f"{args.scene}: wanted a viewpoint from 0 to {len(plan.views) - 1}, found {args.view}"
+        )
+    draw_scene(plan, plan.views[args.view], args.output)
+    print(args.output)
+
+
+def _validate(args: argparse.Namespace, host: PluginHost) -> None:
+    from rich.console import Console
+
+    from posealign_rooms.validate import validate_recover
+    from posealign_rooms.validate_table import agreement_table
+
+    rows = validate_recover(
+        host,
+        args.root,
+        split=args.split,
+        benchmarks=args.benchmarks,
+        rules=args.rules,
+        selectors=args.selectors,
+        every=args.every,
+        seed=args.seed,
+        jobs=args.jobs,
+    )
+    if args.json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(agreement_table(rows))
+
+
+command = RoomsCommand
