@@ -174,6 +174,9 @@ class Backbone(nn.Module, abc.ABC):
 def build_backbone(host: PluginHost, name: str, config: object) -> tuple[SampleEncoder, Backbone]:
     """Build encoder and model of a registered backbone and connect its embed hook.
 
+    Weights that the model draws at random are the same each time, so that a checkpoint, which holds
+    the trained part only, finds the frozen part that it was trained with.
+
     Args:
         host: Where the backbone is registered.
         name: Its name.
@@ -181,7 +184,9 @@ def build_backbone(host: PluginHost, name: str, config: object) -> tuple[SampleE
     """
     spec = host.backbones[name]
     encoder: SampleEncoder = resolve(spec, "encoder")(config)
-    model: Backbone = resolve(spec, "model")(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: Backbone = resolve(spec, "model")(config)
 
     def embed_pose(coords: torch.Tensor, pose: EgoPose) -> torch.Tensor:
         return host.embed(backbone=name, coords=coords, pose=pose)

@@ -7,6 +7,7 @@ from posealign_core.structures.masks import RunLengthMask
 from posealign_core.structures.pose import EgoPose
 from posealign_core.structures.prediction import Prediction
 from posealign_core.structures.query import Query, Region
+from posealign_core.structures.record import CodeVersion, RunRecord, StageRecord
 from posealign_core.structures.sample import AlignedSample, AlignSettings, AugmentPolicy
 from posealign_core.structures.scene import ObjectTable, Scene
 from posealign_core.structures.trajectory import CameraTrajectory
@@ -17,6 +18,7 @@ __all__ = [
     "AlignedSample",
     "AugmentPolicy",
     "CameraTrajectory",
+    "CodeVersion",
     "EgoPose",
     "FrameCounts",
     "GenerationOptions",
@@ -25,6 +27,8 @@ __all__ = [
     "Query",
     "Region",
     "RunLengthMask",
+    "RunRecord",
     "Scene",
+    "StageRecord",
     "VisibilityTable",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["ObjectTable", "Scene"]
+
+_LAST_MOVE = "_last_move"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,6 +126,8 @@ class Scene:
     def moved(self, target_from_source: RigidTransform) -> Scene:
         """The scene in another frame: points, normals, objects and the up vector move together.
 
+        The last result is kept: equal moves in a row give the same object, at no cost.
+
         Raises:
             FrameMismatchError: The transform does not start at this scene's frame.
         """
@@ -132,6 +136,15 @@ class Scene:
                 f"scene {self.scene_id!r} is in {self.frame.value}, the transform starts at "
                 f"{target_from_source.source.value}"
             )
+        move = (target_from_source.target, target_from_source.matrix.tobytes())
+        last = self.__dict__.get(_LAST_MOVE)
+        if last is None or last[0] != move:
+            last = (move, self._moved(target_from_source))
+            object.__setattr__(self, _LAST_MOVE, last)
+        moved: Scene = last[1]
+        return moved
+
+    def _moved(self, target_from_source: RigidTransform) -> Scene:
         return replace(
             self,
             frame=target_from_source.target,
@@ -142,3 +155,7 @@ class Scene:
             objects=None if self.objects is None else self.objects.moved(target_from_source),
             up=target_from_source.apply_direction(self.up),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone; what is kept of the last move stays in this process."""
+        return {name: value for name, value in self.__dict__.items() if name != _LAST_MOVE}

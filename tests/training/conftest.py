@@ -1,0 +1,8 @@
+"""Makes the toy importable by name, as specs and other processes need it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
