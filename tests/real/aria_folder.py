@@ -30,7 +30,7 @@ def write_aria_folder(root: Path) -> Path:
             for view, matrix in enumerate(capture["Ks"])
         ]
         boxes = [
-            _box(int(index), str(capture["names"][index]), placed, extents)
+            _box(int(index), str(capture["categories"][index]), placed, extents)
             for index, placed, extents in zip(
                 capture["box_idx"], capture["box_T"], capture["box_aabb"], strict=True
             )
@@ -56,14 +56,14 @@ def _camera(matrix: np.ndarray, shape: tuple[int, ...]) -> dict[str, float]:
 
 
 def _box(
-    index: int, name: str, world_from_object: np.ndarray, extents: np.ndarray
+    index: int, category: str, world_from_object: np.ndarray, extents: np.ndarray
 ) -> dict[str, Any]:
     """Local extents are `xmin xmax ymin ymax zmin zmax`, about an origin that is not the centre."""
     low, high = extents[::2], extents[1::2]
     center = world_from_object[:3, :3] @ ((low + high) / 2) + world_from_object[:3, 3]
     return {
         "id": index,
-        "label": name,
+        "label": category,
         "center": center.tolist(),
         "size": (high - low).tolist(),
         "rotation": world_from_object[:3, :3].tolist(),

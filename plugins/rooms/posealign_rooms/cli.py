@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 class RoomsCommand(Command):
-    """Three sub-verbs."""
+    """Four sub-verbs."""
 
     examples: ClassVar[tuple[str, ...]] = (
         "posealign rooms make rooms --preset mini",
         "posealign rooms show rooms scene0000_00 --output scene.png",
         "posealign rooms validate-recover rooms --rules surface released",
+        "posealign rooms ask my_scans --per-view 40",
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -81,10 +82,17 @@ class RoomsCommand(Command):
             "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
         )
         check.add_argument("--json", action="store_true", help="print JSON")
+        ask = verbs.add_parser(
+            "ask", help="write questions with known answers about scans in the generic format"
+        )
+        ask.add_argument("root", metavar="ROOT", type=Path, help="folder of scene folders")
+        ask.add_argument("--scenes", nargs="+", metavar="ID", help="these scans (default: all)")
+        ask.add_argument("--per-view", type=int, default=8, help="per camera (default: 8)")
+        ask.add_argument("--seed", type=int, default=0, help="default: 0")
 
     def run(self, args: argparse.Namespace, host: PluginHost) -> int:
         """Run the sub-verb."""
-        actions = {"make": _make, "show": _show, "validate-recover": _validate}
+        actions = {"make": _make, "show": _show, "validate-recover": _validate, "ask": _ask}
         actions[args.sub_verb](args, host)
         return 0
 
@@ -133,6 +141,16 @@ def _validate(args: argparse.Namespace, host: PluginHost) -> None:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     else:
         Console(width=None if sys.stdout.isatty() else 160).print(agreement_table(rows))
+
+
+def _ask(args: argparse.Namespace, host: PluginHost) -> None:
+    from posealign_core.datasets.generic import Generic
+    from posealign_rooms.ask import ask_about
+
+    del host
+    dataset = Generic(args.root)
+    for scene_id in args.scenes or dataset.scene_ids():
+        print(ask_about(dataset, scene_id, per_view=args.per_view, seed=args.seed))
 
 
 command = RoomsCommand
