@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -84,6 +85,11 @@ def _outcomes(
             futures = [pool.submit(attempt, scene_id) for scene_id in scene_ids]
         for future in as_completed(futures):
             yield future.result()
+    except BrokenProcessPool as error:
+        raise PoseAlignError(
+            f"one of {jobs} worker processes died, for want of memory perhaps; finished scans are "
+            "kept, run again with fewer jobs"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

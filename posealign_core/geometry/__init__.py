@@ -15,7 +15,7 @@ from posealign_core.geometry.conventions import (
     ego_from_camera,
     world_from_camera_rdf,
 )
-from posealign_core.geometry.frames import Frame, RigidTransform, is_rigid
+from posealign_core.geometry.frames import Frame, RigidTransform, are_rigid, is_rigid
 from posealign_core.geometry.intrinsics import SCANNET_CONSTANT, Intrinsics
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "aabb_from_corners",
     "aabb_iou",
     "aabb_of_points",
+    "are_rigid",
     "corners_from_aabb",
     "ego_from_camera",
     "is_rigid",

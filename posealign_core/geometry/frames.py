@@ -17,7 +17,7 @@ from posealign_core.errors import FrameMismatchError, ShapeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Frame", "RigidTransform", "is_rigid"]
+__all__ = ["Frame", "RigidTransform", "are_rigid", "is_rigid"]
 
 RIGID_TOLERANCE = 1e-2
 """Largest deviation of RᵀR from the identity; hand-rounded matrices of the specs reach 4e-3."""
@@ -46,14 +46,21 @@ def is_rigid(matrix: ArrayLike, *, tolerance: float = RIGID_TOLERANCE) -> bool:
         tolerance: Largest absolute entry of RᵀR - I that still counts as a rotation.
     """
     m = np.asarray(matrix, dtype=np.float64)
-    if m.shape != (4, 4) or not np.isfinite(m).all():
-        return False
-    r = m[:3, :3]
-    return bool(
-        np.abs(r.T @ r - np.eye(3)).max() <= tolerance
-        and np.linalg.det(r) > 0
-        and np.abs(m[3] - (0.0, 0.0, 0.0, 1.0)).max() <= tolerance
+    return m.shape == (4, 4) and bool(are_rigid(m[None], tolerance=tolerance)[0])
+
+
+def are_rigid(matrices: ArrayLike, *, tolerance: float = RIGID_TOLERANCE) -> NDArray[np.bool_]:
+    """As `is_rigid`, for each of V matrices (V, 4, 4); returns (V,) bool."""
+    m = np.asarray(matrices, dtype=np.float64)
+    finite = np.asarray(np.isfinite(m).all(axis=(1, 2)))
+    m = np.where(finite[:, None, None], m, 0.0)
+    r = m[:, :3, :3]
+    deviation = np.abs(r.transpose(0, 2, 1) @ r - np.eye(3)).max(axis=(1, 2))
+    last_row = np.abs(m[:, 3] - (0.0, 0.0, 0.0, 1.0)).max(axis=1)
+    rigid: NDArray[np.bool_] = (
+        finite & (deviation <= tolerance) & (last_row <= tolerance) & (np.linalg.det(r) > 0)
     )
+    return rigid
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +120,8 @@ class RigidTransform:
         A true inverse, not the transpose: with a rounded rotation only this gives the points that
         the released code gives, and only this undoes `apply` exactly.
         """
-        return RigidTransform(np.linalg.inv(self.matrix), self.source, self.target)
+        inverse: NDArray[np.float64] = np.linalg.inv(self.matrix).astype(np.float64)
+        return RigidTransform(inverse, self.source, self.target)
 
     def apply(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points (..., 3) in metres from the source frame to the target frame, in float64."""
