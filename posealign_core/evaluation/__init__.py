@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from posealign_core.evaluation.evaluator import Evaluator, PredictOutcome
+    from posealign_core.evaluation.metrics.texts import TextTools
     from posealign_core.evaluation.parts import Shard, merge_parts
+    from posealign_core.evaluation.protocols import protocol_names
     from posealign_core.evaluation.records import read_predictions
     from posealign_core.evaluation.result import (
         BenchmarkResult,
         load_result,
         paired_difference,
+        require_one_protocol,
         save_result,
     )
     from posealign_core.evaluation.score import score_predictions
@@ -28,10 +31,13 @@ __all__ = [
     "PairedDifference",
     "PredictOutcome",
     "Shard",
+    "TextTools",
     "load_result",
     "merge_parts",
     "paired_difference",
+    "protocol_names",
     "read_predictions",
+    "require_one_protocol",
     "save_result",
     "score_predictions",
 ]
@@ -43,10 +49,13 @@ _HOME = {
     "PairedDifference": "statistics",
     "PredictOutcome": "evaluator",
     "Shard": "parts",
+    "TextTools": "metrics.texts",
     "load_result": "result",
     "merge_parts": "parts",
     "paired_difference": "result",
+    "protocol_names": "protocols",
     "read_predictions": "records",
+    "require_one_protocol": "result",
     "save_result": "result",
     "score_predictions": "score",
 }

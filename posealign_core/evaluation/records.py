@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from posealign_core.datasets.files import read_text
 from posealign_core.errors import DataError, ShapeError
 from posealign_core.geometry import (
     Frame,
@@ -119,6 +120,7 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
             f"{version!r}; predict again, or read it with the version of posealign that wrote it"
         )
     try:
+        _require_types(record)
         return Prediction(
             query_id=record["key"],
             benchmark=record["benchmark"],
@@ -140,21 +142,30 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
         ) from error
 
 
+def _require_types(record: Mapping[str, Any]) -> None:
+    texts = [record[name] for name in ("key", "benchmark", "scene_id", "text")]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"texts are wanted as strings, found {texts!r:.200}")
+    if not all(isinstance(number, int) for number in record["object_ids"]):
+        raise TypeError(f"object ids are wanted as integers, found {record['object_ids']!r:.200}")
+
+
 def read_records(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a prediction file as plain values.
 
     Raises:
-        DataError: The file is missing, or a line is damaged.
+        DataError: The file is missing or not UTF-8, or a line is damaged.
     """
     if not path.is_file():
         raise DataError(
             f"{path}: wanted a file of predictions, found none; run 'posealign predict'"
         )
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines = read_text(path).split("\n")
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{path}: line {number} is damaged ({error})") from error
         if not isinstance(record, dict) or "key" not in record:
             raise DataError(f"{path}: line {number} is no prediction: it has no key")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +16,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Estimate", "PairedDifference", "estimate", "mcnemar_p_value", "paired_difference"]
+__all__ = [
+    "Estimate",
+    "PairedDifference",
+    "Spread",
+    "Statistic",
+    "estimate",
+    "estimate_of_sums",
+    "estimate_over_draws",
+    "mcnemar_p_value",
+    "paired_difference",
+    "paired_difference_of_sums",
+    "spread",
+]
 
 N_RESAMPLES = 10_000
 LEVEL = 0.95
 _CHUNK = 1000
+
+Statistic = Callable[[Any], Any]
+"""A metric of sums (..., S), one value (...) each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +76,25 @@ class PairedDifference:
     n_worse: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """Results of several seeds or pose draws.
+
+    Attributes:
+        mean: Their mean.
+        deviation: Their standard deviation; None for a single one.
+        low: The lowest.
+        high: The highest.
+        n_draws: How many there are.
+    """
+
+    mean: float
+    deviation: float | None
+    low: float
+    high: float
+    n_draws: int
+
+
 def estimate(values: ArrayLike, scene_ids: Sequence[str], *, seed: int = 0) -> Estimate:
     """Average scores, with a bootstrap over scenes.
 
@@ -71,26 +107,59 @@ def estimate(values: ArrayLike, scene_ids: Sequence[str], *, seed: int = 0) -> E
         seed: Of the draws; equal seeds draw equal scenes.
     """
     v = np.asarray(values, dtype=np.float64)
+    return estimate_of_sums(np.stack([v, np.ones_like(v)], axis=1), _mean, scene_ids, seed=seed)
+
+
+def estimate_of_sums(
+    statistics: ArrayLike, value: Statistic, scene_ids: Sequence[str], *, seed: int = 0
+) -> Estimate:
+    """Compute a metric that is no mean of scores, with the same bootstrap.
+
+    Args:
+        statistics: (n, S) numbers that the metric adds up over questions.
+        value: The metric of (..., S) sums.
+        scene_ids: n scene names.
+        seed: Of the draws.
+    """
+    s = np.asarray(statistics, dtype=np.float64)
     names, scene_of = np.unique(np.asarray(scene_ids, dtype=str), return_inverse=True)
-    mean = float(v.mean()) if len(v) else None
+    mean = float(value(s.sum(axis=0))) if len(s) else None
     low = high = None
     if len(names) > 1:
-        sums = np.bincount(scene_of, weights=v)
-        counts = np.bincount(scene_of)
-        means = _resampled_means(sums, counts, np.random.default_rng(seed))
-        low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
-    return Estimate(mean=mean, low=low, high=high, n=len(v), n_scenes=len(names))
+        sums = np.zeros((len(names), s.shape[1]))
+        np.add.at(sums, scene_of, s)
+        values = value(_resampled_sums(sums, seed))
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return Estimate(mean=mean, low=low, high=high, n=len(s), n_scenes=len(names))
 
 
-def _resampled_means(
-    sums: NDArray[Any], counts: NDArray[Any], rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """(N_RESAMPLES,) means of scenes drawn with replacement; memory grows with scenes alone."""
-    c = len(sums)
+def _mean(sums: NDArray[Any]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
+    return ratio
+
+
+def _resampled_sums(sums: NDArray[Any], seed: int) -> NDArray[np.float64]:
+    """(N_RESAMPLES, S) sums over scenes drawn with replacement; scenes have (C, S) sums."""
+    times = _draws(len(sums), seed)
+    chunks = (times[i : i + _CHUNK].astype(np.float64) for i in range(0, N_RESAMPLES, _CHUNK))
+    columns = np.ascontiguousarray(sums.T)
+    # A product so small is slower on many threads, which a matrix product would take.
+    return np.concatenate([np.einsum("rc,sc->rs", chunk, columns) for chunk in chunks])
+
+
+@lru_cache(maxsize=4)
+def _draws(n_scenes: int, seed: int) -> NDArray[np.int16]:
+    """(N_RESAMPLES, C) how often each draw holds each scene; all metrics of a result share it."""
+    rng = np.random.default_rng(seed)
+    rows = np.arange(_CHUNK)[:, None] * n_scenes
     draws = (
-        rng.multinomial(c, np.full(c, 1 / c), size=_CHUNK) for _ in range(N_RESAMPLES // _CHUNK)
+        np.bincount(
+            (rows + rng.integers(n_scenes, size=(_CHUNK, n_scenes))).ravel(),
+            minlength=_CHUNK * n_scenes,
+        ).reshape(_CHUNK, n_scenes)
+        for _ in range(N_RESAMPLES // _CHUNK)
     )
-    return np.concatenate([(times @ sums) / (times @ counts) for times in draws])
+    return np.concatenate([draw.astype(np.int16) for draw in draws])
 
 
 def paired_difference(
@@ -108,19 +177,100 @@ def paired_difference(
         DataError: The numbers of scores differ.
     """
     a, b = np.asarray(run, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    _require_same(a, b)
+    return _paired(a, b, estimate(a - b, scene_ids, seed=seed))
+
+
+def paired_difference_of_sums(
+    run: tuple[ArrayLike, ArrayLike],
+    baseline: tuple[ArrayLike, ArrayLike],
+    value: Statistic,
+    scene_ids: Sequence[str],
+    *,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two runs by a metric that is no mean of scores.
+
+    Args:
+        run: (n,) scores of the questions one by one, which say where it is better, and (n, S)
+            statistics.
+        baseline: Those of the baseline, of the same questions in the same order.
+        value: The metric of (..., S) sums.
+        scene_ids: n scene names.
+        seed: Of the bootstrap.
+
+    Raises:
+        DataError: The numbers of scores differ.
+    """
+    (a, s), (b, t) = ([np.asarray(x, dtype=np.float64) for x in pair] for pair in (run, baseline))
+    _require_same(a, b)
+    n = s.shape[1]
+    difference = estimate_of_sums(
+        np.concatenate([s, t], axis=1),
+        lambda sums: value(sums[..., :n]) - value(sums[..., n:]),
+        scene_ids,
+        seed=seed,
+    )
+    return _paired(a, b, difference)
+
+
+def _require_same(a: NDArray[Any], b: NDArray[Any]) -> None:
     if a.shape != b.shape:
         raise DataError(
             f"paired difference: wanted the same questions in both runs, found {len(a)} and "
             f"{len(b)} scores"
         )
+
+
+def _paired(a: NDArray[Any], b: NDArray[Any], difference: Estimate) -> PairedDifference:
     n_better, n_worse = int((a > b).sum()), int((a < b).sum())
     binary = np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all()
     return PairedDifference(
-        difference=estimate(a - b, scene_ids, seed=seed),
+        difference=difference,
         p_value=mcnemar_p_value(n_better, n_worse) if binary else None,
         n_better=n_better,
         n_worse=n_worse,
     )
+
+
+def spread(values: ArrayLike) -> Spread:
+    """How far apart the results of several seeds or pose draws are.
+
+    Args:
+        values: (D,) one figure per draw, D >= 1.
+
+    Raises:
+        DataError: There is none.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    if v.ndim != 1 or len(v) == 0:
+        raise DataError(f"spread: wanted one figure per draw, found shape {v.shape}")
+    deviation = float(v.std(ddof=1)) if len(v) > 1 else None
+    return Spread(
+        mean=float(v.mean()),
+        deviation=deviation,
+        low=float(v.min()),
+        high=float(v.max()),
+        n_draws=len(v),
+    )
+
+
+def estimate_over_draws(
+    scores: ArrayLike, scene_ids: Sequence[str], *, seed: int = 0
+) -> tuple[Estimate, Spread]:
+    """Average several draws of the same questions.
+
+    Args:
+        scores: (D, n) scores of each draw.
+        scene_ids: n scene names.
+        seed: Of the bootstrap.
+
+    Returns:
+        The mean over draws and questions, with the interval over scenes of each question's mean
+        score; and how far apart the draws' own means are.
+    """
+    s = np.asarray(scores, dtype=np.float64)
+    return estimate(s.mean(axis=0), scene_ids, seed=seed), spread(s.mean(axis=1))
 
 
 def mcnemar_p_value(n_better: int, n_worse: int) -> float:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,12 +9,15 @@ import pytest
 
 from posealign_core.errors import DataError
 from posealign_core.evaluation import (
+    BenchmarkResult,
     load_result,
     paired_difference,
     save_result,
     score_predictions,
 )
-from posealign_core.evaluation.score import direction_subsets
+from posealign_core.evaluation.metrics import TextTools
+from posealign_core.evaluation.score import queries_digest
+from posealign_core.evaluation.subsets import direction_subsets
 from posealign_core.geometry import Frame, Intrinsics, RigidTransform, corners_from_aabb
 from posealign_core.structures import EgoPose, ObjectTable, Prediction, Query, Scene
 from posealign_core.vocabulary import PoseSource, TaskKind
@@ -153,7 +158,12 @@ def test_subsets_by_direction() -> None:
         "direction_critical": ("0", "2", "3", "5"),
         "other": ("1", "4"),
     }
-    assert direction_subsets([query("a")]) == {"all": ("a",)}
+    # Where no question is flagged, words decide.
+    assert direction_subsets([query("a"), query("b", references=("on the left",))]) == {
+        "all": ("a", "b"),
+        "direction_critical": ("b",),
+        "other": ("a",),
+    }
 
 
 def test_subsets_have_their_own_averages() -> None:
@@ -203,6 +213,47 @@ def test_results_survive_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "results" / "toy.json"
     save_result(path, result)
     assert load_result(path) == result
+
+
+def scored_texts(*answers: str | None) -> BenchmarkResult:
+    queries = [
+        replace(query(k, references=("left", "the wall"), scene=f"s{k}"), benchmark="scanqa")
+        for k in "abc"
+    ]
+    given = [answer(k, t) for k, t in zip("abc", answers, strict=True) if t is not None]
+    return score_predictions(
+        queries, given, no_scene, protocol="chat-scene", tools=TextTools(java=False)
+    )
+
+
+def test_corpus_metrics_and_dropped_questions_survive_the_disk(tmp_path: Path) -> None:
+    result = scored_texts("left", None, "the big wall")
+    save_result(tmp_path / "r.json", result)
+    again = load_result(tmp_path / "r.json")
+    assert again == result
+    assert again.scores["em"] == (1, None, 0)
+    assert again.packages["numpy"] == np.__version__
+    assert len(again.queries_digest) == 64
+    saved = json.loads((tmp_path / "r.json").read_text())["estimates"]["all"]
+    assert saved["em"] == {"mean": 0.5, "low": 0, "high": 1, "n": 2, "n_scenes": 2}
+    # One of one word, and one of two: the article is dropped.
+    assert saved["bleu_1"]["mean"] == pytest.approx(2 / 3)
+
+
+def test_corpus_metrics_of_two_runs_are_compared_as_such() -> None:
+    run, baseline = scored_texts("left", "x", "left"), scored_texts("left", "x y", None)
+    found = paired_difference(run, baseline, "bleu_1")
+    # On the two questions that both answered: 1 of 2 words against 1 of 3.
+    assert found.difference.mean == pytest.approx(1 / 2 - 1 / 3)
+    assert found.difference.n == 2
+    assert paired_difference(run, baseline, "em").difference.mean == 0
+
+
+def test_annotations_have_a_digest() -> None:
+    queries = [query("a", references=("x",)), query("b")]
+    assert queries_digest(queries) == queries_digest(list(queries))
+    assert queries_digest(queries) != queries_digest(queries[:1])
+    assert queries_digest(queries) != queries_digest([query("a", references=("y",)), query("b")])
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"keys": []}', '{"estimates": {}}'])

@@ -9,8 +9,12 @@ from posealign_core.errors import DataError
 from posealign_core.evaluation.statistics import (
     Estimate,
     estimate,
+    estimate_of_sums,
+    estimate_over_draws,
     mcnemar_p_value,
     paired_difference,
+    paired_difference_of_sums,
+    spread,
 )
 
 
@@ -105,3 +109,65 @@ def test_paired_difference_of_other_scores_has_no_p_value() -> None:
 def test_paired_difference_wants_the_same_questions() -> None:
     with pytest.raises(DataError, match="2 and 1"):
         paired_difference([1, 0], [1], ["a", "b"])
+
+
+def ratio(sums: np.ndarray) -> np.ndarray:
+    return sums[..., 0] / sums[..., 1]
+
+
+def test_a_ratio_of_sums_is_no_mean_of_ratios() -> None:
+    rows = [[1, 1], [0, 9], [2, 2], [1, 4]]
+    found = estimate_of_sums(rows, ratio, ["a", "a", "b", "b"])
+    assert found.mean == 4 / 16
+    # Twice the first scene, twice the second, or the whole.
+    assert (found.low, found.high) == (1 / 10, 3 / 6)
+    assert (found.n, found.n_scenes) == (4, 2)
+
+
+def test_the_mean_is_the_ratio_of_scores_and_their_number() -> None:
+    values, scenes = np.linspace(0, 1, 30), [str(i % 8) for i in range(30)]
+    rows = np.stack([values, np.ones(30)], axis=1)
+    assert estimate_of_sums(rows, ratio, scenes, seed=3) == estimate(values, scenes, seed=3)
+
+
+def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
+    """A second writing: draw scenes by name and average their questions."""
+    rng = np.random.default_rng(5)
+    scenes = np.repeat([f"s{i}" for i in range(12)], rng.integers(1, 9, 12))
+    values = rng.uniform(size=len(scenes))
+    by_scene = [values[scenes == name] for name in np.unique(scenes)]
+    means = [
+        np.concatenate([by_scene[i] for i in rng.integers(12, size=12)]).mean()
+        for _ in range(10_000)
+    ]
+    found = estimate(values, scenes.tolist())
+    assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
+
+
+def test_paired_difference_of_a_corpus_metric() -> None:
+    run, baseline = [[2, 2], [1, 4]], [[1, 2], [1, 4]]
+    found = paired_difference_of_sums(
+        ([1.0, 0.25], run), ([0.5, 0.25], baseline), ratio, ["a", "b"]
+    )
+    assert found.difference.mean == pytest.approx(3 / 6 - 2 / 6)
+    # Twice the second scene differs by nothing, twice the first by a half.
+    assert (found.difference.low, found.difference.high) == pytest.approx((0, 0.5))
+    assert (found.n_better, found.n_worse, found.p_value) == (1, 0, None)
+    with pytest.raises(DataError, match="2 and 1"):
+        paired_difference_of_sums(([1, 1], run), ([1], baseline[:1]), ratio, ["a", "b"])
+
+
+def test_spread_over_draws() -> None:
+    found = spread([0.5, 0.7, 0.6])
+    assert (found.mean, found.deviation) == (pytest.approx(0.6), pytest.approx(0.1))
+    assert (found.low, found.high, found.n_draws) == (0.5, 0.7, 3)
+    assert spread([0.5]).deviation is None
+    with pytest.raises(DataError, match="one figure per draw"):
+        spread([])
+
+
+def test_draws_of_the_same_questions() -> None:
+    scores = [[1, 0, 1, 0], [1, 1, 1, 0]]
+    found, between = estimate_over_draws(scores, list("aabb"))
+    assert found == estimate([1, 0.5, 1, 0], list("aabb"))
+    assert (between.low, between.high) == (0.5, 0.75)

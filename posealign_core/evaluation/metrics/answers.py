@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["answer_scores", "normalize_answer"]
+__all__ = ["answer_scores", "match_scores", "normalize_answer"]
 
 _WORD_FIXES = {
     "letf": "left",
@@ -39,6 +39,12 @@ def _by_word(words: dict[str, str]) -> tuple[re.Pattern[str], dict[str, str]]:
     return re.compile(rf"\b({'|'.join(words)})\b"), words
 
 
+_UNWANTED = re.compile(r"[^a-z0-9,'\s:-]")
+_BLANKS = re.compile(" {2,}")
+_CLOCK = re.compile(r"\bo' +clock\b")
+_NUMBERED = re.compile(r"\b([a-zA-Z]+)[0-9]\b")
+_ARTICLES = tuple(re.compile(rf"\b{article} ([a-zA-Z]+)") for article in ("a", "an", "the"))
+_BACKWARDS = re.compile(r"\bbackwards\b")
 # No replacement makes a word that a later fix of the same table would change: one pass will do.
 _TABLES = (_by_word(_WORD_FIXES), _by_word(_NUMBER_WORDS))
 
@@ -48,33 +54,34 @@ def normalize_answer(text: str) -> str:
 
     The published rules 5, 7 and 8 never have an effect and are left out.
     """
-    text = re.sub(" {2,}", " ", text.lower().strip(" "))
-    text = re.sub(r"[^a-z0-9,'\s:-]", "", text)
+    text = _UNWANTED.sub("", _BLANKS.sub(" ", text.lower().strip(" ")))
     (fixes, fixed), (numbers, spelled) = _TABLES
     text = fixes.sub(lambda match: fixed[match[1]], text)
-    text = re.sub(r"\bo' +clock\b", "o'clock", text)
+    text = _CLOCK.sub("o'clock", text)
     text = numbers.sub(lambda match: spelled[match[1]], text)
-    text = re.sub(r"\b([a-zA-Z]+)[0-9]\b", r"\1", text)
-    for article in ("a", "an", "the"):
-        text = re.sub(rf"\b{article} ([a-zA-Z]+)", r"\1", text)
-    return re.sub(r"\bbackwards\b", "backward", text)
+    for pattern in (_NUMBERED, *_ARTICLES):
+        text = pattern.sub(r"\1", text)
+    return _BACKWARDS.sub("backward", text)
 
 
 def answer_scores(text: str, references: Sequence[str]) -> dict[str, float]:
-    """Compare an answer with the accepted ones.
+    """Compare an answer with the accepted ones, once all are normalised; see `match_scores`."""
+    return match_scores(normalize_answer(text), [normalize_answer(r) for r in references])
+
+
+def match_scores(answer: str, accepted: Sequence[str]) -> dict[str, float]:
+    """Compare an answer with the accepted ones, as they are.
 
     Args:
-        text: The answer.
-        references: Accepted answers, in any order.
+        answer: The answer.
+        accepted: Accepted answers, in any order.
 
     Returns:
-        `em`: it equals one of them, once both are normalised. `em_r`: also when, without spaces,
-        one contains the other; the published measure, which an empty or a one-letter answer
-        satisfies. `em_r_guarded`: also requires that the shorter one has two characters and shares
-        a whole word with the longer one.
+        `em`: it equals one of them. `em_r`: also when, without spaces, one contains the other; the
+        published measure, which an empty or a one-letter answer satisfies. `em_r_guarded`: also
+        requires that the shorter one has two characters and shares a whole word with the longer
+        one.
     """
-    answer = normalize_answer(text)
-    accepted = [normalize_answer(reference) for reference in references]
     exact = answer in accepted
     contained = [reference for reference in accepted if _contained(answer, reference)]
     return {

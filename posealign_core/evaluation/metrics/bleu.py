@@ -19,17 +19,19 @@ _TINY, _SMALL = 1e-15, 1e-9
 
 
 def bleu_statistics(table: NgramTable) -> NDArray[np.float64]:
-    """What BLEU adds up, for each item.
+    """What BLEU adds up, for each hypothesis.
 
     Returns:
-        (n, 10): matched n-grams of order 1 to 4, n-grams of order 1 to 4, length, and the length of
+        (H, 10): matched n-grams of order 1 to 4, n-grams of order 1 to 4, length, and the length of
         the reference that comes closest (the shorter of two).
     """
-    n = table.n_items
+    n = table.n_hypotheses
     lengths = table.lengths[:n]
     matched = [_matched(counts, table.item_of_text, n) for counts in table.orders]
     possible = [np.maximum(0, lengths - order) for order in range(MAX_ORDER)]
-    return np.stack([*matched, *possible, lengths, _closest(table)], axis=1).astype(np.float64)
+    closest = [_closest(table, start) for start in table.rounds]
+    length = np.concatenate([np.zeros(0), *closest])
+    return np.stack([*matched, *possible, lengths, length], axis=1).astype(np.float64)
 
 
 def bleu_of_sums(sums: ArrayLike) -> NDArray[np.float64]:
@@ -50,7 +52,7 @@ def bleu_of_sums(sums: ArrayLike) -> NDArray[np.float64]:
 
 
 def _matched(counts: NgramCounts, item_of_text: NDArray[Any], n: int) -> NDArray[Any]:
-    """(n,) n-grams that a hypothesis shares with its references, each at most as often as any."""
+    """(H,) n-grams that a hypothesis shares with its references, each at most as often as any."""
     of_hypothesis = counts.text < n
     key = item_of_text[counts.text] * counts.n_ngrams + counts.ngram
     wanted, given = key[~of_hypothesis], counts.count[~of_hypothesis]
@@ -62,10 +64,10 @@ def _matched(counts: NgramCounts, item_of_text: NDArray[Any], n: int) -> NDArray
     return np.bincount(counts.text[of_hypothesis], weights=clipped, minlength=n)
 
 
-def _closest(table: NgramTable) -> NDArray[np.int64]:
-    """(n,) length of the reference whose length comes closest."""
-    n = table.n_items
+def _closest(table: NgramTable, start: int) -> NDArray[np.int64]:
+    """(n,) length of the reference whose length comes closest, for one round of hypotheses."""
+    n = table.n_hypotheses
     item, length = table.item_of_text[n:], table.lengths[n:]
-    order = np.lexsort((length, np.abs(length - table.lengths[item]), item))
+    order = np.lexsort((length, np.abs(length - table.lengths[start + item]), item))
     first = np.unique(item[order], return_index=True)[1]
     return length[order][first]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from posealign_core.geometry import aabb_iou
+from posealign_core.geometry import aabb_iou, corners_from_aabb
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["THRESHOLDS", "accuracy_scores", "f1_scores"]
+__all__ = ["THRESHOLDS", "accuracy_scores", "f1_scores", "generalized_iou"]
 
 THRESHOLDS = (0.25, 0.5)
 """Overlaps from which on a box counts as found."""
@@ -51,3 +51,26 @@ def f1_scores(boxes: ArrayLike, targets: ArrayLike) -> dict[str, float]:
         return {f"f1@{k:g}": 1.0 for k in THRESHOLDS}
     paired = iou[linear_sum_assignment(iou, maximize=True)]
     return {f"f1@{k:g}": 2 * int((paired >= k).sum()) / (n_boxes + n_targets) for k in THRESHOLDS}
+
+
+def generalized_iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """Overlap less the share of the common hull that neither fills, in [-1, 1].
+
+    Args:
+        a: (M, 6) `[centre, size]` in metres, axis-aligned.
+        b: (K, 6) likewise.
+
+    Returns:
+        (M, K), comparable also where boxes do not touch.
+    """
+    a_, b_ = (np.asarray(x, dtype=np.float64).reshape(-1, 6) for x in (a, b))
+    iou = aabb_iou(a_, b_)
+    total = a_[:, 3:].prod(axis=1)[:, None] + b_[:, 3:].prod(axis=1)[None]
+    union = total / (1 + iou)
+    ends = [corners_from_aabb(x)[:, [0, 7]] for x in (a_, b_)]
+    low = np.minimum(ends[0][:, None, 0], ends[1][None, :, 0])
+    high = np.maximum(ends[0][:, None, 1], ends[1][None, :, 1])
+    hull = (high - low).prod(axis=-1)
+    empty = np.divide(hull - union, hull, out=np.zeros_like(hull), where=hull > 0)
+    generalized: NDArray[np.float64] = iou - empty
+    return generalized

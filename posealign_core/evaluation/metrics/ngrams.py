@@ -43,11 +43,13 @@ class NgramTable:
     """Tokenised hypotheses with their references.
 
     Args:
-        hypotheses: n texts with tokens between blanks.
-        references: For each hypothesis, one or more texts likewise.
+        hypotheses: H texts with tokens between blanks: one for each of n items, or several rounds
+            of that, one after the other.
+        references: For each item, one or more texts likewise.
 
     Attributes:
         n_items: n.
+        n_hypotheses: H.
         item_of_text: (T,) int64 the item that a text belongs to; hypotheses come first.
         lengths: (T,) int64 number of tokens.
 
@@ -56,22 +58,28 @@ class NgramTable:
     """
 
     def __init__(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
-        self.n_items = len(hypotheses)
-        bare = [i for i, texts in enumerate(references) if not texts]
-        if bare or len(references) != self.n_items:
-            raise DataError(
-                f"n-gram metrics: wanted references for each of {self.n_items} texts, found "
-                f"{len(references) - len(bare)} with references"
-            )
+        self.n_hypotheses, self.n_items = len(hypotheses), len(references)
         n_references = [len(texts) for texts in references]
+        rounds, rest = divmod(self.n_hypotheses, max(self.n_items, 1))
+        if 0 in n_references or rest or rounds * self.n_items != self.n_hypotheses:
+            raise DataError(
+                f"n-gram metrics: wanted references for each of {self.n_hypotheses} texts, found "
+                f"{np.count_nonzero(n_references)} with references"
+            )
         items = np.arange(self.n_items)
-        self.item_of_text = np.concatenate([items, np.repeat(items, n_references)])
+        asked = np.arange(self.n_hypotheses) % max(self.n_items, 1)
+        self.item_of_text = np.concatenate([asked, np.repeat(items, n_references)])
         words = [text.split() for text in chain(hypotheses, *references)]
         self.lengths = np.array([len(w) for w in words], dtype=np.int64)
         ids: dict[str, int] = {}
         self._tokens = np.array(
             [ids.setdefault(word, len(ids)) for text in words for word in text], dtype=np.int64
         )
+
+    @property
+    def rounds(self) -> range:
+        """Place of the first hypothesis of each round."""
+        return range(0, self.n_hypotheses, max(self.n_items, 1))
 
     @cached_property
     def orders(self) -> tuple[NgramCounts, ...]:

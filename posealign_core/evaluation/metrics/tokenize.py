@@ -1,4 +1,4 @@
-"""Texts as tokens between single blanks, as the caption metrics count them (benchmarks spec 3.3)."""
+"""Texts as tokens between single blanks, as caption metrics count them (benchmarks spec 3.3)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _DROPPED = frozenset(
     )
 )
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "{": "-lcb-", "}": "-rcb-"}
-_TOKEN = re.compile(r"n't\b|'(?:s|re|ve|ll|d|m)\b|\d+(?:[.,]\d+)+|\w+?(?=n't\b)|\w+(?:-\w+)*|[^\w\s]")
+_TOKEN = re.compile(
+    r"n't\b|'(?:s|re|ve|ll|d|m)\b|\d+(?:[.,]\d+)+|\w+?(?=n't\b)|\w+(?:-\w+)*|[^\w\s]"
+)
 
 
 def tokenize_ptb(texts: Sequence[str], timeout_s: float) -> list[str]:

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posealign_core.evaluation.metrics import accuracy_scores, f1_scores, selection_scores
+from posealign_core.evaluation.metrics import (
+    accuracy_scores,
+    f1_scores,
+    generalized_iou,
+    selection_scores,
+)
 from posealign_core.geometry import aabb_iou
 
 A = (0.0, 0.0, 0.0, 1.0, 1.0, 1.0)
@@ -60,6 +65,20 @@ def test_f1_pairs_for_the_largest_total_overlap(boxes: list[object], targets: li
         2 * int((c >= 0.25).sum()) / sum(iou.shape) for c in chosen if c.sum() > most - 1e-12
     }
     assert f1_scores(boxes, targets)["f1@0.25"] in accepted  # type: ignore[arg-type]
+
+
+def test_generalized_overlap() -> None:
+    found = generalized_iou([A, HALF, B], [A])
+    # The hull of A and HALF is full; that of A and B is six long and holds two cubes.
+    assert found[:, 0] == pytest.approx([1, 1 / 3, -4 / 6], abs=1e-7)
+
+
+@given(_boxes, _boxes)
+def test_generalized_overlap_is_at_most_the_overlap(a: list[object], b: list[object]) -> None:
+    generalized = generalized_iou(a, b)  # type: ignore[arg-type]
+    assert (generalized <= aabb_iou(a, b) + 1e-5).all()  # type: ignore[arg-type]
+    assert (generalized >= -1).all()
+    assert np.allclose(generalized.T, generalized_iou(b, a), atol=1e-9)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
