@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+
 from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
 from posealign_3d_llava.model.config import TowerConfig
 from posealign_3d_llava.model.tower import PointCloudTower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from posealign_3d_llava.model.cloud import PointCloud
 
 

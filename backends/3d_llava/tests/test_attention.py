@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from posealign_3d_llava.model.attention import (
     AttentionLayer,
     DistanceBiasedAttentionLayer,

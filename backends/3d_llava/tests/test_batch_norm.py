@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from posealign_3d_llava.model.batch_norm import BatchNorm
 
+from posealign_3d_llava.model.batch_norm import BatchNorm
 from posealign_core.vocabulary import Fidelity
 
 ROWS = torch.tensor([[1.0, -4.0], [3.0, 4.0], [5.0, 0.0]])

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
 
+from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
 from posealign_core.errors import ShapeError
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from tokenizers import Tokenizer, models, trainers
+from transformers import PreTrainedTokenizerFast
+
 from posealign_3d_llava.model.conversation import Turn, encode_conversation
 from posealign_3d_llava.model.special_tokens import (
     IGNORE_INDEX,
@@ -10,9 +13,6 @@ from posealign_3d_llava.model.special_tokens import (
     add_seg_token,
     encode_with_markers,
 )
-from tokenizers import Tokenizer, models, trainers
-from transformers import PreTrainedTokenizerFast
-
 from posealign_core.errors import DataError
 
 from .tokenizers_for_tests import llama_like_tokenizer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from posealign_3d_llava.model.config import TowerConfig
 from posealign_3d_llava.model.tower import PointCloudTower
-
 from posealign_core.nn.sparse_conv import PointwiseConv3d
 
 Shapes = dict[str, tuple[int, ...]]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from transformers import LlamaConfig, PreTrainedTokenizerFast
+
 from posealign_3d_llava.model.cloud import PointCloudBatch
 from posealign_3d_llava.model.conversation import Turn, encode_conversation
 from posealign_3d_llava.model.llava import LlavaBatch, LlavaLlamaForCausalLM
 from posealign_3d_llava.model.segmentation_loss import segmentation_loss
 from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, IMAGE_INDEX, LOC_INDEX, SEG_TOKEN
 from posealign_3d_llava.model.splicing import TextBatch
-from transformers import LlamaConfig, PreTrainedTokenizerFast
-
 from posealign_core.errors import ConfigError, ShapeError
 
 from .scenes import random_cloud
@@ -80,6 +80,10 @@ def batch_of(tokenizer: PreTrainedTokenizerFast, rows: list[int]) -> LlavaBatch:
         scene_of_prompt=torch.tensor(prompted, dtype=torch.int64),
         targets=targets,
     )
+
+
+def splice_batch(llava, batch: LlavaBatch, features, **options):
+    return llava.splice(batch.text, features, batch.prompt_masks, batch.scene_of_prompt, **options)
 
 
 def test_published_names(llava: LlavaLlamaForCausalLM):
@@ -218,7 +222,7 @@ def test_left_padding_gives_the_same_states(llava, tokenizer):
     features = llava.tower.encode(batch.cloud)
     last = []
     for side in ("right", "left"):
-        spliced = llava.splice(batch, features, padding_side=side)
+        spliced = splice_batch(llava, batch, features, padding_side=side)
         mask = spliced.attention_mask.long()
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         states = llava.model(
@@ -231,7 +235,7 @@ def test_left_padding_gives_the_same_states(llava, tokenizer):
 
 def test_generation_continues_a_spliced_prompt(llava, tokenizer):
     batch = batch_of(tokenizer, [2])
-    spliced = llava.splice(batch, llava.tower.encode(batch.cloud))
+    spliced = splice_batch(llava, batch, llava.tower.encode(batch.cloud))
     ids = llava.generate(
         inputs_embeds=spliced.embeds,
         attention_mask=spliced.attention_mask.long(),
@@ -257,7 +261,7 @@ def test_embed_mode_adds_pose_features_to_scene_tokens_and_zeros_to_prompts(
     inputs = []
     llava.model.mm_projector.register_forward_pre_hook(lambda _, args: inputs.append(args[0]))
     features = llava.tower.encode(batch.cloud)
-    llava.splice(batch, features, ego)
+    splice_batch(llava, batch, features, ego=ego)
     scene, prompts = inputs
     tokens = llava.tower.scene_tokens(features)
     torch.testing.assert_close(scene[..., :12], tokens.tokens)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
-from posealign_3d_llava.model.segmentation_loss import segmentation_loss
 from torch import Tensor
 
+from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
+from posealign_3d_llava.model.segmentation_loss import segmentation_loss
 from posealign_core.nn.sparse_conv import PointwiseConv3d
 from posealign_core.vocabulary import Fidelity
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from posealign_3d_llava.model.projector import Projector, widen_projector
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from posealign_3d_llava.model.mask_decoder import SegmentedScenes, group_queries
 from posealign_3d_llava.model.segmentation_loss import segmentation_loss
-
 from posealign_core.errors import ShapeError
 from posealign_core.vocabulary import Fidelity
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, IMAGE_INDEX, LOC_INDEX
-from posealign_3d_llava.model.splicing import Insertions, TextBatch, splice
 from torch.nn.utils.rnn import pad_sequence
 
+from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, IMAGE_INDEX, LOC_INDEX
+from posealign_3d_llava.model.splicing import Insertions, TextBatch, splice
 from posealign_core.errors import ShapeError
 
 SEG = 9

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+
 from posealign_3d_llava.model.cloud import PointCloud, PointCloudBatch
 from posealign_3d_llava.model.config import ModelFidelity, TowerConfig
 from posealign_3d_llava.model.prompt_mask import prompt_mask
 from posealign_3d_llava.model.tower import PointCloudTower
-
 from posealign_core.errors import DataError, ShapeError
 from posealign_core.nn.sparse_conv import sparse_tensor
 from posealign_core.vocabulary import Fidelity

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from posealign_3d_llava.model.special_tokens import add_seg_token
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
+
+from posealign_3d_llava.model.special_tokens import add_seg_token
 
 CORPUS = [
     "A chat between a person and an assistant about a room.",

@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from posealign_3d_llava.model.config import TowerConfig
     from posealign_3d_llava.model.segmentor import SceneFeatures
 
-__all__ = ["EgoFeatures", "LlavaBatch", "LlavaLlamaForCausalLM", "LlavaLoss"]
+__all__ = [
+    "EgoFeatures",
+    "LlavaBatch",
+    "LlavaLlamaForCausalLM",
+    "LlavaLoss",
+    "targets_of_queries",
+]
 
 EgoFeatures = Callable[[int, "Tensor"], "Tensor"]
 """From an item of the batch and its token coordinates (K, 3) to pose features (K, F)."""
@@ -40,7 +46,9 @@ class LlavaBatch:
         cloud: The scenes; sequence i is about scene i.
         prompt_masks: (P, Q) bool superpoints of the marked regions, in the order of `<loc>`.
         scene_of_prompt: (P,) int64, ascending.
-        targets: (B, Q) bool superpoints that a scene's [SEG] means, or None.
+        targets: (T, Q) bool superpoints that a [SEG] means, or None.
+        scene_of_target: (T,) int64, ascending; several where a sequence holds several questions,
+            in the order of their [SEG]. None: target i is that of sequence i.
     """
 
     text: TextBatch
@@ -48,6 +56,7 @@ class LlavaBatch:
     prompt_masks: Tensor
     scene_of_prompt: Tensor
     targets: Tensor | None = None
+    scene_of_target: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,10 +66,12 @@ class LlavaLoss:
     Attributes:
         language: Mean cross-entropy over the supervised tokens of the batch.
         segmentation: See `segmentation_loss`; zero where no answer has a [SEG].
+        n_cut: Positions of the batch that did not fit into the maximum length.
     """
 
     language: Tensor
     segmentation: Tensor
+    n_cut: Tensor
 
     @property
     def total(self) -> Tensor:
@@ -105,15 +116,22 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
         tower: PointCloudTower = self.model.pointcloud_tower
         return tower
 
-    def training_loss(self, batch: LlavaBatch, ego: EgoFeatures | None = None) -> LlavaLoss:
+    def training_loss(
+        self,
+        batch: LlavaBatch,
+        ego: EgoFeatures | None = None,
+        features: SceneFeatures | None = None,
+    ) -> LlavaLoss:
         """Compute the loss of a batch with labels.
 
         Args:
             batch: What is read and what is to be said.
             ego: Pose features of scene tokens; needed exactly when the projector has room for them.
+            features: The batch's scenes, where they have been encoded already.
         """
-        features = self.tower.encode(batch.cloud)
-        spliced = self.splice(batch, features, ego)
+        if features is None:
+            features = self.tower.encode(batch.cloud)
+        spliced = self.splice(batch.text, features, batch.prompt_masks, batch.scene_of_prompt, ego)
         states = self.model(
             inputs_embeds=spliced.embeds,
             attention_mask=spliced.attention_mask.long(),
@@ -121,13 +139,16 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
         ).last_hidden_state
         return LlavaLoss(
             language=self._language_loss(states, spliced.labels),
-            segmentation=self._segmentation_loss(features, states, spliced, batch.targets),
+            segmentation=self._segmentation_loss(features, states, spliced, batch),
+            n_cut=spliced.n_cut.sum(),
         )
 
     def splice(
         self,
-        batch: LlavaBatch,
+        text: TextBatch,
         features: SceneFeatures,
+        prompt_masks: Tensor,
+        scene_of_prompt: Tensor,
         ego: EgoFeatures | None = None,
         *,
         padding_side: Literal["left", "right"] = "right",
@@ -135,21 +156,23 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
         """Embed a batch for the language model.
 
         Args:
-            batch: What is read.
-            features: Its encoded scenes.
+            text: The sequences.
+            features: The encoded scenes; sequence i is about scene i.
+            prompt_masks: As in `LlavaBatch`, likewise `scene_of_prompt`.
+            scene_of_prompt: Owner of each prompt.
             ego: As in `training_loss`.
             padding_side: Left for generation.
         """
         scene = self.tower.scene_tokens(features)
-        prompts = self.tower.prompt_tokens(features, batch.prompt_masks, batch.scene_of_prompt)
+        prompts = self.tower.prompt_tokens(features, prompt_masks, scene_of_prompt)
         insertions = Insertions(
             scene=self._project(scene.tokens, self._scene_ego_features(scene.coords, ego)),
             scene_valid=scene.valid,
             prompts=self._project(prompts, prompts.new_zeros(len(prompts), self.n_ego_features)),
-            scene_of_prompt=batch.scene_of_prompt,
+            scene_of_prompt=scene_of_prompt,
         )
         return splice(
-            batch.text,
+            text,
             insertions,
             self.get_input_embeddings(),
             seg_token_id=self.seg_token_id,
@@ -184,19 +207,43 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
         return mean
 
     def _segmentation_loss(
-        self,
-        features: SceneFeatures,
-        states: Tensor,
-        spliced: SplicedBatch,
-        targets: Tensor | None,
+        self, features: SceneFeatures, states: Tensor, spliced: SplicedBatch, batch: LlavaBatch
     ) -> Tensor:
         scene_of_query = spliced.predicts_seg.nonzero()[:, 0]
         seg_states = states[spliced.predicts_seg].to(self.tower.dtype)
         queries: Tensor = self.tower.hidden_seg_fc(seg_states)
         if len(queries) == 0:
             return queries.float().sum() * 0.0  # a graph with zero gradients, for every process
-        if targets is None:
+        if batch.targets is None:
             raise ShapeError("training: an answer has [SEG], and the batch has no target masks")
-        segmented = self.tower.segment(features, queries, scene_of_query)
+        scenes = batch.scene_of_target
+        scenes = torch.arange(len(states), device=states.device) if scenes is None else scenes
+        segmented = self.tower.segment(
+            features.of_scenes(scenes), queries, targets_of_queries(scene_of_query, scenes)
+        )
         dice_weight = self.tower.config.fidelity.dice_weight
-        return segmentation_loss(segmented, targets[segmented.scenes], dice_weight)
+        return segmentation_loss(segmented, batch.targets[segmented.scenes], dice_weight)
+
+
+def targets_of_queries(scene_of_query: Tensor, scene_of_target: Tensor) -> Tensor:
+    """Which target each [SEG] is after: the k-th of a sequence, or the last where it has fewer.
+
+    Args:
+        scene_of_query: (S,) int64, ascending.
+        scene_of_target: (T,) int64, ascending.
+
+    Returns:
+        (S,) int64, ascending.
+
+    Raises:
+        ShapeError: A sequence has a [SEG] and no target.
+    """
+    n_scenes = int(scene_of_query.max()) + 1
+    counts = scene_of_target.bincount(minlength=n_scenes)
+    if (counts[scene_of_query] == 0).any():
+        raise ShapeError("training: an answer has [SEG], and its sequence has no target mask")
+    first_target = counts.cumsum(0) - counts
+    n_queries = scene_of_query.bincount()
+    first_query = n_queries.cumsum(0) - n_queries
+    rank = torch.arange(len(scene_of_query), device=counts.device) - first_query[scene_of_query]
+    return first_target[scene_of_query] + torch.minimum(rank, counts[scene_of_query] - 1)

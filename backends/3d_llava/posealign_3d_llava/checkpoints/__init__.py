@@ -1,0 +1,3 @@
+"""Weights on disk, in the layouts that the authors published."""
+
+from __future__ import annotations

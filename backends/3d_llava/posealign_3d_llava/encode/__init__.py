@@ -1,0 +1,3 @@
+"""From aligned samples to CPU tensors: geometry, words, targets, batches."""
+
+from __future__ import annotations
