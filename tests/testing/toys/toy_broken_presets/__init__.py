@@ -1,0 +1,3 @@
+"""Presets."""
+
+from __future__ import annotations
