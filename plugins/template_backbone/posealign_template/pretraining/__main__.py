@@ -1,0 +1,48 @@
+"""`python -m posealign_template.pretraining`: draw rooms, train on them, or list the vocabulary."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from posealign_core.atomic import write_text
+from posealign_template.pretraining.bank import RoomBank, draw_bank
+from posealign_template.pretraining.train import TrainRecipe, train
+from posealign_template.pretraining.vocabulary import vocabulary
+from posealign_template.tokens import VOCABULARY
+
+
+def main() -> None:
+    """Run one of the three steps; each setting of the recipe is an option of `train`."""
+    parser = argparse.ArgumentParser(prog="python -m posealign_template.pretraining")
+    steps = parser.add_subparsers(dest="step", required=True)
+    steps.add_parser("vocabulary", help="write the package's vocabulary.txt; weights depend on it")
+    draw = steps.add_parser("draw", help="draw and encode rooms")
+    draw.add_argument("bank", type=Path)
+    draw.add_argument("--rooms", type=int, default=60_000)
+    draw.add_argument("--seed", type=int, default=0)
+    draw.add_argument("--jobs", type=int, default=2)
+    learn = steps.add_parser("train", help="train on drawn rooms")
+    learn.add_argument("bank", type=Path)
+    learn.add_argument("weights", type=Path)
+    learn.add_argument("--device", default="cpu")
+    learn.add_argument("--start", type=Path, help="weights to go on from (default: random ones)")
+    for field in fields(TrainRecipe):
+        kind = type(field.default)
+        learn.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    args = parser.parse_args()
+    if args.step == "vocabulary":
+        write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
+    elif args.step == "draw":
+        draw_bank(args.bank, n_rooms=args.rooms, seed=args.seed, jobs=args.jobs)
+    else:
+        recipe = TrainRecipe(
+            **{field.name: getattr(args, field.name) for field in fields(TrainRecipe)}
+        )
+        bank = RoomBank.load(args.bank, args.device)
+        train(bank, recipe, args.weights, device=args.device, start=args.start)
+
+
+if __name__ == "__main__":
+    main()
