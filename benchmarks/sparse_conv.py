@@ -132,8 +132,8 @@ def seconds_of(work: Callable[[], torch.Tensor], device: str) -> float:
 def measure(args: argparse.Namespace) -> None:
     """Print one line per work, with the engines' times, their ratio and how far they agree."""
     import torch
-    from posealign_3d_llava.model.unet import UNet
 
+    from posealign_3d_llava.model.unet import UNet
     from posealign_core.nn.sparse_conv import SparseSequential, SubmanifoldConv3d
     from posealign_core.vocabulary import Fidelity
 

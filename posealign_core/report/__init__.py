@@ -1,3 +1,3 @@
-"""Tables, plots and pages."""
+"""Reports: tables, plots and sample questions of one or several runs, as one HTML page."""
 
 from __future__ import annotations

@@ -1,0 +1,51 @@
+"""`posealign score`: score the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from posealign_core.cli.command import Command
+from posealign_core.cli.config_source import (
+    add_benchmark_argument,
+    add_run_arguments,
+    open_run,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+    from posealign_core.host import PluginHost
+
+
+class ScoreCommand(Command):
+    """Scores what `posealign predict` wrote."""
+
+    examples: ClassVar[tuple[str, ...]] = (
+        "posealign score --run runs/run-1a2b3c4d",
+        "posealign score --run runs/run-1a2b3c4d --benchmarks scanqa",
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the run and the benchmarks."""
+        add_run_arguments(parser)
+        add_benchmark_argument(parser)
+
+    def run(self, args: argparse.Namespace, host: PluginHost) -> int:
+        """Score each benchmark, and print its metrics."""
+        from posealign_core.evaluation.result import load_result
+        from posealign_core.report.tables import cell_text
+
+        run = open_run(args, host)
+        for name in args.benchmarks or run.config.eval_benchmarks:
+            run.score(name)
+            result = load_result(run.folder.results(name))
+            asked = f"{len(result.keys)} questions, {result.n_missing} unanswered"
+            print(f"{name} ({result.split}, {asked})")
+            for subset in result.subsets:
+                for metric in result.scores:
+                    estimate = cell_text(result.estimate(metric, subset), "percent")
+                    print(f"  {metric:<14} {subset:<20} {estimate}")
+        return 0
+
+
+command = ScoreCommand

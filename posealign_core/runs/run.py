@@ -1,0 +1,198 @@
+"""One run: train, predict, score; each stage is skipped when its result is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from posealign_core.config.convert import to_plain
+from posealign_core.errors import DataError
+from posealign_core.evaluation.records import read_predictions
+from posealign_core.evaluation.result import save_result
+from posealign_core.evaluation.score import score_predictions
+from posealign_core.recover import recover_dataset
+from posealign_core.registry import resolve
+from posealign_core.runs.folder import combined_digest, file_digest
+from posealign_core.runs.materials import Materials
+from posealign_core.runs.session import open_session
+from posealign_core.training.checkpoint import load_checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from posealign_core.backbone import Backbone, SampleEncoder
+    from posealign_core.config.load import ResolvedConfig
+    from posealign_core.evaluation.evaluator import Evaluator
+    from posealign_core.host import PluginHost
+    from posealign_core.runs.folder import RunFolder
+
+__all__ = ["Run"]
+
+
+class Run:
+    """The stages of a run. Each returns whether it was done now, or its result was there.
+
+    Args:
+        host: Where the components are registered.
+        resolved: The configuration.
+        folder: Where results go.
+        command: The command line, for the record.
+
+    Raises:
+        ConfigError: The folder holds a run with another configuration.
+    """
+
+    def __init__(
+        self, host: PluginHost, resolved: ResolvedConfig, folder: RunFolder, command: str
+    ) -> None:
+        self.folder = folder
+        self.config = resolved.config
+        self.materials = Materials(host, resolved)
+        self._spec = host.backbones[self.config.backbone.name]
+        self._session = open_session(host, resolved, folder, command)
+        self._models: dict[bool, tuple[SampleEncoder, Backbone]] = {}
+
+    def do_all(
+        self, say: Callable[[str], None], *, trained: bool = True, jobs: int | None = None
+    ) -> None:
+        """Recover poses where the run uses them, train, predict and score.
+
+        Args:
+            say: Told one line per stage.
+            trained: Whether to train, or to ask the backbone as it starts.
+            jobs: Processes for pose recovery; all cores where None.
+        """
+        if self.materials.uses_poses:
+            say(f"poses: {self.recover(trained=trained, jobs=jobs)}")
+        self.train_and_score(say, trained=trained)
+
+    def train_and_score(self, say: Callable[[str], None], *, trained: bool = True) -> None:
+        """Train, predict and score; arguments as for `do_all`."""
+        if trained:
+            done = self.train()
+            say(f"{'trained' if done else 'was trained already'}: {self.folder.checkpoints}")
+        for benchmark in self.config.eval_benchmarks:
+            answered = self.predict(benchmark, trained=trained)
+            scored = self.score(benchmark)
+            done = answered or scored
+            say(f"{benchmark}: {'answered and scored' if done else 'was answered already'}")
+
+    def recover(self, *, trained: bool = True, jobs: int | None = None) -> str:
+        """Make the visibility tables that are missing or outdated; arguments as for `do_all`.
+
+        Returns:
+            What was done, in words.
+
+        Raises:
+            DataError: A scan failed.
+        """
+        materials, config = self.materials, self.config
+        queries = materials.train_queries() if trained else []
+        for benchmark in config.eval_benchmarks:
+            queries = queries + materials.queries(benchmark, config.evaluate.split)
+        scene_ids = sorted({query.scene_id for query in queries})
+        outcomes = recover_dataset(
+            materials.dataset, scene_ids, config.recover, config.tables, jobs=jobs
+        )
+        failed = [outcome for outcome in outcomes if outcome.error]
+        if failed:
+            first = f"{failed[0].scene_id}: {failed[0].error}"
+            raise DataError(f"poses: {len(failed)} of {len(scene_ids)} scans failed, first {first}")
+        actions = Counter(outcome.result.action for outcome in outcomes if outcome.result)
+        return ", ".join(f"{n} scans {action}" for action, n in actions.items())
+
+    def train(self) -> bool:
+        """Fine-tune the backbone; an interrupted training goes on from its last checkpoint."""
+        queries = self.materials.train_queries()
+
+        def work(*, resume: bool) -> Iterable[Path]:
+            encoder, backbone = self.materials.model()
+            trainer = resolve(self._spec, "trainer")(
+                backbone,
+                encoder,
+                self.materials.pipeline(queries),
+                self.config.train,
+                self.folder.path,
+                config=to_plain(self.materials.resolved.backbone),
+            )
+            outcome = trainer.train(resume=resume)
+            return [*sorted(outcome.checkpoint.iterdir()), outcome.log]
+
+        return self._session.run("train", self.materials.digests(queries), work)
+
+    def predict(self, benchmark: str, *, trained: bool = True) -> bool:
+        """Answer a benchmark's questions, with the run's checkpoint or as the backbone starts.
+
+        Raises:
+            DataError: `trained`, and the run has no finished training.
+        """
+        queries = self.materials.queries(benchmark, self.config.evaluate.split)
+        weights = self._training_digest() if trained else "as the backbone starts"
+        path = self.folder.predictions(benchmark)
+
+        def work(*, resume: bool) -> Iterable[Path]:
+            if not resume:
+                _remove_predictions(path)
+            encoder, backbone = self._model(trained=trained)
+            evaluator: Evaluator = resolve(self._spec, "evaluator")(
+                batch_size=self.config.evaluate.batch_size
+            )
+            pipeline = self.materials.pipeline(queries)
+            options = self.config.evaluate.generation
+            run_id = self._session.record.run_id
+            evaluator.predict(backbone, encoder, pipeline, queries, options, path, run_id=run_id)
+            return [path]
+
+        inputs = {**self.materials.digests(queries), "weights": weights}
+        return self._session.run(f"predict {benchmark}", inputs, work)
+
+    def score(self, benchmark: str) -> bool:
+        """Score the answers to a benchmark.
+
+        Raises:
+            DataError: It has not been answered.
+        """
+        queries = self.materials.queries(benchmark, self.config.evaluate.split)
+        predictions, path = self.folder.predictions(benchmark), self.folder.results(benchmark)
+        if not predictions.is_file():
+            raise DataError(
+                f"{predictions}: wanted answers to {benchmark!r}, found none; run "
+                f"'posealign predict --run {self.folder.path}'"
+            )
+
+        def work(*, resume: bool) -> Iterable[Path]:
+            del resume  # nothing is left half-way
+            answers = read_predictions(predictions)
+            save_result(path, score_predictions(queries, answers, self.materials.dataset.scene))
+            return [path]
+
+        inputs = {
+            "queries": self.materials.digests(queries)["queries"],
+            "predictions": file_digest(predictions),
+            "benchmark version": str(self.materials.host.benchmarks[benchmark].version),
+        }
+        return self._session.run(f"score {benchmark}", inputs, work)
+
+    def _model(self, *, trained: bool) -> tuple[SampleEncoder, Backbone]:
+        if trained not in self._models:
+            self._models[trained] = self.materials.model()
+            if trained:
+                load_checkpoint(self._models[trained][1], self.folder.checkpoints / "final")
+        return self._models[trained]
+
+    def _training_digest(self) -> str:
+        stage = self._session.record.stages.get("train")
+        if stage is None or stage.status != "finished":
+            raise DataError(
+                f"{self.folder.path}: wanted a trained model, found no finished training; run "
+                f"'posealign train --run {self.folder.path}', or ask the backbone as it starts "
+                "with --untrained"
+            )
+        return combined_digest(stage.outputs)
+
+
+def _remove_predictions(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    for part in path.parent.glob(f"{path.stem}.part-*"):
+        part.unlink()

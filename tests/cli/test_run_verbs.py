@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from posealign_core.training.lora_trainer import LoraTrainer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import RunCli
+
+PRESET = ("--preset", "toy/demo/transform")
+
+
+def the_folder(tmp_path: Path) -> Path:
+    (path,) = (tmp_path / "runs").glob("run-*")
+    return path
+
+
+def stages(folder: Path) -> dict[str, str]:
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return {name: stage["status"] for name, stage in record["stages"].items()}
+
+
+def answers(folder: Path) -> list[str]:
+    lines = (folder / "predictions" / "scanqa.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines]
+
+
+def test_stages_one_by_one(cli: RunCli, run_arguments: list[str], tmp_path: Path) -> None:
+    arguments = (*PRESET, *run_arguments)
+    early = cli("predict", *arguments)
+    assert early.code == 4
+    assert "found no finished training; run 'posealign train --run" in early.err
+    folder = the_folder(tmp_path)
+    early = cli("score", "--run", folder)
+    assert early.code == 4
+    assert "wanted answers to 'scanqa'" in early.err
+
+    lacking = cli("train", "--run", folder)
+    assert lacking.code == 4
+    assert "posealign recover" in lacking.err
+    assert stages(folder) == {"train": "failed"}
+
+    assert cli("run", *arguments, "--jobs", "1").code == 0
+    assert "was trained already" in cli("train", *arguments).out
+    assert "was answered already" in cli("predict", "--run", folder).out
+    scored = cli("score", "--run", folder)
+    assert "scanqa (val, 8 questions, 0 unanswered)" in scored.out
+    assert set(stages(folder).values()) == {"finished"}
+
+
+def test_run_does_everything_and_then_nothing(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    done = cli("run", *PRESET, *run_arguments, "--jobs", "1")
+    assert done.code == 0, done.err
+    folder = the_folder(tmp_path)
+    for name in (
+        "config.yaml",
+        "train.jsonl",
+        "checkpoints/final/meta.json",
+        "predictions/scanqa.jsonl",
+        "results/scanqa.json",
+        "report.html",
+    ):
+        assert (folder / name).is_file(), name
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["command"].startswith(
+        "posealign run --preset toy/demo/transform -o dataset.name="
+    )
+    assert record["config"]["align"]["selector"] == {"name": "top"}
+    assert record["backbone_config"] == {"width": 16, "dropout": 0.0}
+    before = {
+        path: path.stat().st_mtime_ns for path in folder.rglob("*.json*") if path.stem != "report"
+    }
+    again = cli("run", "--run", folder, "--jobs", "1")
+    assert again.code == 0, again.err
+    assert "was trained already" in again.out
+    assert "scanqa: was answered already" in again.out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_damaged_answers_are_made_again(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    cli("run", *PRESET, *run_arguments, "--jobs", "1")
+    path = the_folder(tmp_path) / "predictions" / "scanqa.jsonl"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole[:-40], encoding="utf-8")
+    again = cli("run", *PRESET, *run_arguments, "--jobs", "1")
+    assert again.code == 0, again.err
+    assert "was trained already" in again.out
+    assert "scanqa: answered and scored" in again.out
+    assert path.read_text(encoding="utf-8") == whole
+
+
+def test_untrained_backbone_can_be_asked(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    asked = ("-o", "dataset.benchmarks=[]", "-o", "evaluate.benchmarks=[scanqa]")
+    places = (*run_arguments, *asked, "-o", "dataset.split=none")
+    done = cli("run", *PRESET, *places, "--jobs", "1", "--untrained")
+    assert done.code == 0, done.err
+    assert "train" not in stages(the_folder(tmp_path))
+
+
+def test_another_runs_checkpoint_can_be_asked(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    assert cli("run", *PRESET, *run_arguments, "--jobs", "1").code == 0
+    trained = the_folder(tmp_path)
+    start = ("-o", f"backbone.checkpoint={trained / 'checkpoints' / 'final'}")
+    name = ("-o", "output.name=other")
+    done = cli("run", *PRESET, *run_arguments, *start, *name, "--jobs", "1", "--untrained")
+    assert done.code == 0, done.err
+    (other,) = (tmp_path / "runs").glob("other-*")
+    assert answers(other) == answers(trained)
+    record = json.loads((other / "run.json").read_text(encoding="utf-8"))
+    assert "start" in record["stages"]["predict scanqa"]["inputs"]
+
+    done = cli("train", *PRESET, *run_arguments, "-o", "backbone.checkpoint=nowhere")
+    assert done.code == 4
+    assert "nowhere: wanted weights to start from, found none" in done.err
+
+
+def test_run_folder_and_other_configuration_exclude_each_other(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    done = cli("train", "--run", tmp_path, *PRESET, *run_arguments)
+    assert done.code == 3
+    assert "leave out --preset, --config and -o" in done.err
+
+
+def test_missing_run_folder_is_one_line(cli: RunCli, tmp_path: Path) -> None:
+    done = cli("score", "--run", tmp_path / "none")
+    assert done.code == 3
+    assert "config.yaml" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_interrupted_training_is_recorded_and_continues(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: LoraTrainer, **_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LoraTrainer, "train", interrupted)
+        done = cli("run", *PRESET, *run_arguments, "--jobs", "1")
+    assert done.code == 130
+    assert "run the same command to continue" in done.err
+    assert stages(the_folder(tmp_path)) == {"train": "interrupted"}
+    assert cli("run", *PRESET, *run_arguments, "--jobs", "1").code == 0
+    assert stages(the_folder(tmp_path))["train"] == "finished"
+
+
+def test_unwritable_output_is_one_line(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = cli("train", *PRESET, *run_arguments, "-o", f"output.root={tmp_path / 'file'}")
+    assert done.code == 1
+    assert "choose another output folder" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_missing_data_is_one_line(cli: RunCli, run_arguments: list[str], tmp_path: Path) -> None:
+    place = f"dataset.annotations={tmp_path / 'nowhere'}"
+    done = cli("train", *PRESET, *run_arguments, "-o", place)
+    assert done.code == 4
+    assert "wanted a folder of annotations" in done.err
+
+
+def test_split_without_questions_is_named(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    done = cli("train", *PRESET, *run_arguments, "-o", "dataset.split=trian")
+    assert done.code == 4
+    assert "found no questions of split 'trian'" in done.err
+
+
+def test_report_of_a_folder_without_runs_is_one_line(cli: RunCli, tmp_path: Path) -> None:
+    done = cli("report", tmp_path)
+    assert done.code == 4
+    assert "wanted at least one run folder" in done.err
+
+
+@pytest.mark.usefixtures("real_pictures")
+def test_report_compares_runs(cli: RunCli, run_arguments: list[str], tmp_path: Path) -> None:
+    for name in ("baseline", "transform"):
+        done = cli("run", "--preset", f"toy/demo/{name}", *run_arguments, "--jobs", "1")
+        assert done.code == 0, done.err
+    page = tmp_path / "both.html"
+    done = cli("report", tmp_path / "runs", "--output", page, "--title", "Two runs")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert "<title>Two runs</title>" in text
+    assert "transform, level, top" in text
+    assert text.count('class="sample"') == 6
+    assert text.count("data:image/webp;base64,UklGR") == 6
