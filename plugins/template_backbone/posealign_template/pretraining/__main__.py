@@ -20,7 +20,7 @@ def main() -> None:
     steps.add_parser("vocabulary", help="write the package's vocabulary.txt; weights depend on it")
     draw = steps.add_parser("draw", help="draw and encode rooms")
     draw.add_argument("bank", type=Path)
-    draw.add_argument("--rooms", type=int, default=60_000)
+    draw.add_argument("--rooms", type=int, default=120_000)
     draw.add_argument("--seed", type=int, default=0)
     draw.add_argument("--jobs", type=int, default=2)
     learn = steps.add_parser("train", help="train on drawn rooms")

@@ -38,7 +38,7 @@ class TrainRecipe:
         seed: Seed of the weights and of the order of rooms.
     """
 
-    steps: int = 3000
+    steps: int = 9000
     batch_size: int = 512
     growth: float = 0.4
     learning_rate: float = 2e-3
@@ -75,6 +75,7 @@ def train(
     Raises:
         CheckpointMismatchError: `start` does not fit the model.
     """
+    torch.set_float32_matmul_precision("high")
     torch.manual_seed(recipe.seed)
     generator = torch.Generator(device).manual_seed(recipe.seed)
     backbone = TemplateBackbone(TemplateConfig(pretrained=False))
