@@ -27,7 +27,11 @@ _SCANNET_CLASSES = frozenset(
     )
 )
 _OTHERS = "others"
-_GROUP_FIELD = {"multi3drefer": "eval_type", "scanqa": "question_type", "sqa3d": "question_type"}
+_GROUP_FIELD = {
+    "multi3drefer": ("", "eval_type"),
+    "scanqa": ("type:", "question_type"),
+    "sqa3d": ("type:", "question_type"),
+}
 
 
 def benchmark_groups(
@@ -37,7 +41,7 @@ def benchmark_groups(
 
     ScanRefer has those of `unique_and_multiple` (only where `class_of` is known), Multi3DRefer its
     evaluation types, Nr3D and Sr3D `easy`, `hard`, `view_dependent` and `view_independent`, ScanQA
-    and SQA3D the types of their questions.
+    and SQA3D the types of their questions as `type:<name>`, since one of them is `other`.
 
     Args:
         queries: Queries of one benchmark.
@@ -48,8 +52,8 @@ def benchmark_groups(
         return _collect((q.query_id, name) for q in queries for name in _referit3d_groups(q))
     if benchmark == "scanrefer" and class_of is not None:
         return unique_and_multiple(queries, class_of)
-    field = _GROUP_FIELD.get(benchmark, "")
-    return _collect((q.query_id, q.extra[field]) for q in queries if field in q.extra)
+    prefix, field = _GROUP_FIELD.get(benchmark, ("", ""))
+    return _collect((q.query_id, prefix + q.extra[field]) for q in queries if field in q.extra)
 
 
 def unique_and_multiple(

@@ -65,17 +65,33 @@ def test_label_map(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "kind", "field"),
+    ("benchmark", "kind", "field", "prefix"),
     [
-        ("multi3drefer", TaskKind.GROUND, "eval_type"),
-        ("scanqa", TaskKind.ANSWER, "question_type"),
-        ("sqa3d", TaskKind.ANSWER, "question_type"),
+        ("multi3drefer", TaskKind.GROUND, "eval_type", ""),
+        ("scanqa", TaskKind.ANSWER, "question_type", "type:"),
+        ("sqa3d", TaskKind.ANSWER, "question_type", "type:"),
     ],
 )
-def test_groups_that_the_annotations_name(benchmark: str, kind: TaskKind, field: str) -> None:
+def test_groups_that_the_annotations_name(
+    benchmark: str, kind: TaskKind, field: str, prefix: str
+) -> None:
     queries = [
         query(benchmark, str(i), kind, references=("x",), extra={field: name})
         for i, name in enumerate(("what", "is", "what"))
     ]
     subsets = score(queries, [answer(str(i), "x") for i in range(3)], "strict").subsets
-    assert (subsets["what"], subsets["is"]) == (("0", "2"), ("1",))
+    assert (subsets[f"{prefix}what"], subsets[f"{prefix}is"]) == (("0", "2"), ("1",))
+
+
+def test_a_question_type_called_other_leaves_the_direction_free_questions_alone() -> None:
+    extra = [
+        {"question_type": "other", "direction_critical": "true"},
+        {"question_type": "color", "direction_critical": "false"},
+    ]
+    queries = [
+        query("scanqa", str(i), TaskKind.ANSWER, references=("x",), extra=e)
+        for i, e in enumerate(extra)
+    ]
+    subsets = score(queries, [answer(str(i), "x") for i in range(2)], "strict").subsets
+    assert subsets["direction_critical"] == ("0",)
+    assert subsets["other"] == ("1",)
