@@ -56,7 +56,7 @@ def draw_scene(plan: RoomPlan, view: AskedView, path: Path) -> None:
     _draw_image(image_axes, plan, view)
     _write_questions(figure.add_subplot(grid[1, 1]), view)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format="png", bbox_inches="tight")
 
 
 def _draw_floor(axes: Axes, plan: RoomPlan) -> None:
