@@ -12,6 +12,8 @@ import numpy as np
 DATA = Path(os.environ.get("POSEALIGN_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 CAPTURE = DATA / "aria_digital_twin" / "adt_pinhole.npz"
 SCENE = "apartment"
+MIN_POINTS = 20
+"""Objects of which the cloud has fewer points are no part of the capture."""
 
 
 def write_aria_folder(root: Path) -> Path:
@@ -29,11 +31,13 @@ def write_aria_folder(root: Path) -> Path:
             _camera(matrix, capture[f"depth{view}"].shape)
             for view, matrix in enumerate(capture["Ks"])
         ]
+        seen = np.bincount(capture["instance"] + 1, minlength=len(capture["names"]) + 1)[1:]
         boxes = [
             _box(int(index), str(capture["categories"][index]), placed, extents)
             for index, placed, extents in zip(
                 capture["box_idx"], capture["box_T"], capture["box_aabb"], strict=True
             )
+            if seen[index] >= MIN_POINTS
         ]
     for name, value in (
         ("intrinsics.json", cameras),
