@@ -21,6 +21,8 @@ __all__ = ["PALETTE", "BarGroup", "accuracy_bars", "color_of", "figure_in_style"
 
 PALETTE = ("#9aa5b1", "#2f6fde", "#e08a1e", "#2a9d74", "#b5489a", "#6b5bd2", "#c0392b")
 """Grey for the baseline, then colours that colour-blind readers can tell apart."""
+_SHORT_LABEL = 24
+"""Characters of a legend entry of which five fit side by side."""
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
@@ -64,7 +66,7 @@ def color_of(series: int) -> str:
 def accuracy_bars(series: Sequence[str], groups: Sequence[BarGroup]) -> str:
     """Grouped bars of shares in [0, 1] with 95 % intervals and chance lines, as SVG."""
     width = 0.8 / max(1, len(series))
-    with figure_in_style(11.2, 3.9) as (figure, axes):
+    with figure_in_style(11.2, 4.4) as (figure, axes):
         for index, name in enumerate(series):
             drawn = [(g, group.values[index]) for g, group in enumerate(groups)]
             present = [(g, *bar) for g, value in drawn if (bar := _bar(value)) is not None]
@@ -79,7 +81,8 @@ def accuracy_bars(series: Sequence[str], groups: Sequence[BarGroup]) -> str:
         axes.set_ylim(0, 100)
         axes.set_ylabel("accuracy, %")
         axes.tick_params(axis="x", length=0)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5)
+        columns = 5 if max(map(len, series), default=0) <= _SHORT_LABEL else 2
+        figure.legend(loc="outside upper center", ncols=columns)
         return _svg(figure)
 
 
