@@ -16,7 +16,9 @@ class TemplateConfig:
         n_layers: Number of decoder layers.
         n_heads: Attention heads of each layer.
         mlp_width: Hidden width of each layer's feed-forward block.
-        n_slots: Most objects that a scene may have; object k is spoken of as `obj<k>`.
+        n_slots: Slots that objects are spoken of by: object k is `obj<k>`.
+        max_objects: Objects that are looked at; of a scene with more, those that the questions
+            speak of and the nearest to them. The shipped weights have met up to 12.
         n_unknown: Tokens shared by the words that the vocabulary lacks.
         pretrained: Start from `weights/base.safetensors`, which fits the default sizes only;
             otherwise from random weights.
@@ -27,5 +29,6 @@ class TemplateConfig:
     n_heads: int = 4
     mlp_width: int = 384
     n_slots: int = 128
+    max_objects: int = 12
     n_unknown: int = 256
     pretrained: bool = True

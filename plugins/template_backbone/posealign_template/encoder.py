@@ -12,7 +12,7 @@ from posealign_core.align import pose_text
 from posealign_core.backbone import Batch, Features, SampleEncoder
 from posealign_core.errors import BackboneError
 from posealign_core.vocabulary import AlignMode, TaskKind
-from posealign_template.objects import SceneObjects, objects_of, row_of_region
+from posealign_template.objects import SceneObjects, most_relevant, objects_of, row_of_region
 from posealign_template.tokens import END, PAD, REPLY, Tokenizer
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class TemplateEncoder(SampleEncoder):
 
     def __init__(self, config: TemplateConfig) -> None:
         self.tokenizer = Tokenizer(config.n_slots, config.n_unknown)
+        self.max_objects = min(config.max_objects, config.n_slots)
 
     def encode(
         self, samples: Sequence[AlignedSample], *, train: bool, rng: np.random.Generator
@@ -47,12 +48,14 @@ class TemplateEncoder(SampleEncoder):
         """Encode questions about one scene from one pose; see the base class.
 
         Raises:
-            BackboneError: The scene has more objects than the model has slots, or a question has
-                no answer to learn from.
+            BackboneError: A question has no answer to learn from.
         """
         first = samples[0]
-        objects = objects_of(first.scene)
-        order, slots = self._arrange(first.scene.scene_id, objects, rng if train else None)
+        asked = [f"{sample.query.situation} {sample.query.text}" for sample in samples]
+        regions = [sample.region for sample in samples if sample.region is not None]
+        shown = {r.object_id for r in regions if r.object_id is not None}
+        objects = most_relevant(objects_of(first.scene), " ".join(asked), shown, self.max_objects)
+        order, slots = self._arrange(len(objects.names), rng if train else None)
         prefix = [self.tokenizer.slot(s) for s in slots[order]]
         prefix += self.tokenizer.encode(pose_text(first))
         questions = [self._question(sample, objects, slots) for sample in samples]
@@ -60,7 +63,6 @@ class TemplateEncoder(SampleEncoder):
             [*self._answer(sample.query, objects, order, slots, rng), END] if train else []
             for sample in samples
         ]
-        asked = [f"{sample.query.situation} {sample.query.text}" for sample in samples]
         return {
             **_sequence(prefix, questions, answers),
             "names": [torch.tensor(self.tokenizer.encode(objects.names[k])) for k in order],
@@ -89,18 +91,12 @@ class TemplateEncoder(SampleEncoder):
         }
 
     def _arrange(
-        self, scene_id: str, objects: SceneObjects, rng: np.random.Generator | None
+        self, n: int, rng: np.random.Generator | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Order of the objects' tokens (table rows), and the slot of each table row."""
-        n, n_slots = len(objects.names), self.tokenizer.n_slots
-        if n > n_slots:
-            raise BackboneError(
-                f"scene {scene_id!r}: wanted at most {n_slots} objects, found {n}; set the "
-                "backbone's n_slots (without its shipped weights), or leave objects out"
-            )
+        """Order of the n objects' tokens (table rows), and the slot of each table row."""
         if rng is None:
             return np.arange(n), np.arange(n)
-        return rng.permutation(n), rng.permutation(n_slots)[:n]
+        return rng.permutation(n), rng.permutation(self.tokenizer.n_slots)[:n]
 
     def _question(
         self, sample: AlignedSample, objects: SceneObjects, slots: NDArray[np.int64]

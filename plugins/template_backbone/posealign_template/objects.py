@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from posealign_core.structures import Region, Scene
 
-__all__ = ["COLORS", "N_ATTRIBUTES", "SceneObjects", "objects_of", "row_of_region"]
+__all__ = [
+    "COLORS",
+    "N_ATTRIBUTES",
+    "SceneObjects",
+    "most_relevant",
+    "objects_of",
+    "row_of_region",
+]
 
 N_ATTRIBUTES = 9
 COLORS: Final = {
@@ -37,6 +44,7 @@ class SceneObjects(NamedTuple):
 
     Attributes:
         object_ids: (K,) int64.
+        labels: K category names.
         names: K texts: named colour, where the scan has colours, and category.
         attributes: (K, 9) float32: centre and box edges in metres, in the scene's frame; mean red,
             green and blue from -1 to 1, or 0 where the scan has no colour.
@@ -44,6 +52,7 @@ class SceneObjects(NamedTuple):
     """
 
     object_ids: NDArray[np.int64]
+    labels: tuple[str, ...]
     names: tuple[str, ...]
     attributes: NDArray[np.float32]
     corners: NDArray[np.float64] | None
@@ -54,7 +63,7 @@ def objects_of(scene: Scene) -> SceneObjects:
     table = scene.objects
     if table is None:
         empty = np.zeros((0, N_ATTRIBUTES), dtype=np.float32)
-        return SceneObjects(np.zeros(0, dtype=np.int64), (), empty, None)
+        return SceneObjects(np.zeros(0, dtype=np.int64), (), (), empty, None)
     members = _members(scene, table.object_ids)
     edges = _box_edges(table.corners) if table.corners is not None else _extents(scene, members)
     rgb = _mean_colors(scene, members)
@@ -63,7 +72,33 @@ def objects_of(scene: Scene) -> SceneObjects:
     names = tuple(
         f"{_color_name(tint)} {label}" for tint, label in zip(rgb, table.labels, strict=True)
     )
-    return SceneObjects(table.object_ids, names, attributes, table.corners)
+    return SceneObjects(table.object_ids, table.labels, names, attributes, table.corners)
+
+
+def most_relevant(objects: SceneObjects, text: str, shown: set[int], n: int) -> SceneObjects:
+    """At most n objects, in their order: what is spoken of or shown first, then what is nearest.
+
+    Args:
+        objects: All objects of a scene.
+        text: The questions; an object is spoken of where its label occurs.
+        shown: Ids of the objects that the questions point at.
+        n: How many.
+    """
+    if len(objects.labels) <= n:
+        return objects
+    places = objects.attributes[:, :3]
+    meant = np.array([label.lower() in text.lower() for label in objects.labels])
+    meant |= np.isin(objects.object_ids, list(shown))
+    anchors = places[meant] if meant.any() else places.mean(axis=0, keepdims=True)
+    distance = np.linalg.norm(places[:, None] - anchors[None], axis=2).min(axis=1)
+    rows = np.sort(np.argsort(np.where(meant, -1.0, distance), kind="stable")[:n])
+    return SceneObjects(
+        objects.object_ids[rows],
+        tuple(objects.labels[k] for k in rows),
+        tuple(objects.names[k] for k in rows),
+        objects.attributes[rows],
+        None if objects.corners is None else objects.corners[rows],
+    )
 
 
 def row_of_region(objects: SceneObjects, region: Region) -> int:

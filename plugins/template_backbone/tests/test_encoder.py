@@ -2,21 +2,19 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
 from posealign_core.errors import BackboneError
+from posealign_core.geometry import Frame
+from posealign_core.structures import ObjectTable, Scene
 from posealign_core.testing.toy_scenes import toy_scene
 from posealign_core.vocabulary import AlignMode
-from posealign_template.config import TemplateConfig
 from posealign_template.encoder import IGNORED, PADDING, PREFIX, TemplateEncoder
+from posealign_template.objects import most_relevant, objects_of
 from posealign_template.tokens import END, PAD, REPLY
-
-if TYPE_CHECKING:
-    from posealign_core.structures import ObjectTable
 
 
 def _words(encoder: TemplateEncoder, tokens: torch.Tensor) -> str:
@@ -158,10 +156,15 @@ def test_scene_without_an_object_table(encoder, backbone, sample_of, rng) -> Non
     assert torch.isfinite(backbone(batch).loss)
 
 
-def test_too_many_objects_are_refused(sample_of, rng) -> None:
-    encoder = TemplateEncoder(TemplateConfig(n_slots=3, pretrained=False))
-    with pytest.raises(BackboneError, match=r"'toy': wanted at most 3 objects, found 4"):
-        encoder.encode(sample_of()[:1], train=False, rng=rng)
+def test_of_many_objects_the_ones_spoken_of_and_their_neighbours_are_kept() -> None:
+    places = np.array([[0.0, 0, 0], [9, 0, 0], [5, 0, 0], [6, 0, 0], [20, 0, 0]])
+    labels = ("lamp", "desk", "sofa", "chair", "plant")
+    table = ObjectTable(object_ids=np.arange(5) * 10, labels=labels, centers=places)
+    scene = Scene(scene_id="x", frame=Frame.INPUT, points=places, objects=table)
+    objects = objects_of(scene)
+    assert most_relevant(objects, "Is the sofa red?", set(), 3).labels == ("desk", "sofa", "chair")
+    assert most_relevant(objects, "", {40}, 2).labels == ("desk", "plant")
+    assert most_relevant(objects, "", set(), 5) is objects
 
 
 def test_question_without_answer_cannot_be_trained_on(encoder, sample_of, rng) -> None:
