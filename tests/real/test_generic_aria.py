@@ -42,7 +42,7 @@ def test_it_is_all_there(scene: Scene, trajectory: CameraTrajectory) -> None:
     assert len(scene) == 138_630
     np.testing.assert_array_equal(scene.up, [0, 1, 0])
     assert scene.objects is not None
-    assert len(scene.objects) == 349
+    assert len(scene.objects) == 81
     sizes = {(camera.width, camera.height) for camera in trajectory.intrinsics}
     assert sizes == {(704, 704), (640, 480)}
     assert len({camera.fx for camera in trajectory.intrinsics}) > 1

@@ -158,7 +158,7 @@ def wait_for_a_table(out: Path, names: list[str], process: subprocess.Popen[str]
 @pytest.fixture
 def many(tmp_path: Path) -> tuple[Path, list[str]]:
     names = [f"s{i:02d}" for i in range(24)]
-    return write_folder(tmp_path / "many", names, n_points=20_000), names
+    return write_folder(tmp_path / "many", names, n_points=100_000), names
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
