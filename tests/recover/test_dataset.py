@@ -144,7 +144,18 @@ def test_a_full_disk_fails_the_scan_and_leaves_no_half_file(
 def start(root: Path, out: Path, jobs: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "posealign_core.cli.main", "recover", "--root", str(root)]
     command += ["--output", str(out), "--every", "1", "--engine", "numpy", "--jobs", str(jobs)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - no threads run here yet
+    )
+
+
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to jobs in the background, which would ignore the signal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for_a_table(out: Path, names: list[str], process: subprocess.Popen[str]) -> None:
