@@ -22,13 +22,19 @@ class ScoreCommand(Command):
 
     examples: ClassVar[tuple[str, ...]] = (
         "posealign score --run runs/run-1a2b3c4d",
-        "posealign score --run runs/run-1a2b3c4d --benchmarks scanqa",
+        "posealign score --run runs/run-1a2b3c4d --benchmarks scanqa --protocol 3d-llava",
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the run and the benchmarks."""
+        """Declare the run, the benchmarks and the rules."""
         add_run_arguments(parser)
         add_benchmark_argument(parser)
+        parser.add_argument(
+            "--protocol",
+            metavar="NAME",
+            help="score by these rules instead of the configured ones: strict, official, 3d-llava, "
+            "chat-scene or ll3da",
+        )
 
     def run(self, args: argparse.Namespace, host: PluginHost) -> int:
         """Score each benchmark, and print its metrics."""
@@ -37,10 +43,10 @@ class ScoreCommand(Command):
 
         run = open_run(args, host)
         for name in args.benchmarks or run.config.eval_benchmarks:
-            run.score(name)
+            run.score(name, protocol=args.protocol)
             result = load_result(run.folder.results(name))
             asked = f"{len(result.keys)} questions, {result.n_missing} unanswered"
-            print(f"{name} ({result.split}, {asked})")
+            print(f"{name} ({result.split}, protocol {result.protocol}, {asked})")
             for subset in result.subsets:
                 for metric in result.scores:
                     estimate = cell_text(result.estimate(metric, subset), "percent")

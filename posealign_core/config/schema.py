@@ -104,12 +104,16 @@ class EvaluateConfig:
         split: Split whose questions are asked.
         batch_size: Questions per forward pass.
         generation: How answers are decoded.
+        protocol: Whose scoring rules: strict, official, 3d-llava, chat-scene or ll3da.
+        meteor: Whether METEOR is computed too, which needs Java and takes a while.
     """
 
     benchmarks: tuple[str, ...] = ()
     split: str = "val"
     batch_size: int = 16
     generation: GenerationOptions = field(default_factory=GenerationOptions)
+    protocol: str = "strict"
+    meteor: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from posealign_core.config.convert import to_plain
 from posealign_core.errors import DataError
+from posealign_core.evaluation.metrics.texts import TextTools
 from posealign_core.evaluation.records import read_predictions
 from posealign_core.evaluation.result import save_result
 from posealign_core.evaluation.score import score_predictions
@@ -147,12 +148,18 @@ class Run:
         inputs = {**self.materials.digests(queries), "weights": weights}
         return self._session.run(f"predict {benchmark}", inputs, work)
 
-    def score(self, benchmark: str) -> bool:
+    def score(self, benchmark: str, *, protocol: str | None = None) -> bool:
         """Score the answers to a benchmark.
+
+        Args:
+            benchmark: The benchmark.
+            protocol: Other scoring rules than the configured ones; the results are replaced.
 
         Raises:
             DataError: It has not been answered.
+            ConfigError: The benchmark has no such protocol.
         """
+        rules, meteor = protocol or self.config.evaluate.protocol, self.config.evaluate.meteor
         queries = self.materials.queries(benchmark, self.config.evaluate.split)
         predictions, path = self.folder.predictions(benchmark), self.folder.results(benchmark)
         if not predictions.is_file():
@@ -163,14 +170,21 @@ class Run:
 
         def work(*, resume: bool) -> Iterable[Path]:
             del resume  # nothing is left half-way
-            answers = read_predictions(predictions)
-            save_result(path, score_predictions(queries, answers, self.materials.dataset.scene))
+            result = score_predictions(
+                queries,
+                read_predictions(predictions),
+                self.materials.dataset.scene,
+                protocol=rules,
+                tools=TextTools(meteor=meteor),
+            )
+            save_result(path, result)
             return [path]
 
         inputs = {
             "queries": self.materials.digests(queries)["queries"],
             "predictions": file_digest(predictions),
             "benchmark version": str(self.materials.host.benchmarks[benchmark].version),
+            "protocol": f"{rules}, METEOR: {meteor}",
         }
         return self._session.run(f"score {benchmark}", inputs, work)
 

@@ -49,7 +49,13 @@ def test_stages_one_by_one(cli: RunCli, run_arguments: list[str], tmp_path: Path
     assert "was trained already" in cli("train", *arguments).out
     assert "was answered already" in cli("predict", "--run", folder).out
     scored = cli("score", "--run", folder)
-    assert "scanqa (val, 8 questions, 0 unanswered)" in scored.out
+    assert "scanqa (val, protocol strict, 8 questions, 0 unanswered)" in scored.out
+    other = cli("score", "--run", folder, "--protocol", "chat-scene")
+    assert "scanqa (val, protocol chat-scene, 8 questions" in other.out
+    unknown = cli("score", "--run", folder, "--protocol", "nobody")
+    assert unknown.code == 3
+    assert "found 'nobody'" in unknown.err
+    assert "protocol strict" in cli("score", "--run", folder).out
     assert set(stages(folder).values()) == {"finished"}
 
 
