@@ -12,7 +12,7 @@ import numpy as np
 from posealign_core.align import align_sample
 from posealign_core.errors import PoseNotFoundError
 from posealign_core.host import build_host
-from posealign_core.recover import load_table, query_rng, table_path
+from posealign_core.recover import PoseNoise, load_table, query_rng, table_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["QueryPipeline", "count_fallbacks", "count_poses"]
+
+_NO_NOISE = PoseNoise()
 
 
 class _Scan(NamedTuple):
@@ -80,6 +82,7 @@ class QueryPipeline:
         settings: Where the pose goes; without modes no pose is looked for.
         backbone: Registered name of the backbone that will read the samples.
         seed: The run's seed.
+        noise: How far poses are turned and shifted at random, after they were chosen.
         cache_mib: Memory for scans that are used again, per process; one is always kept.
         host_factory: What builds the host in another process; importable by name.
     """
@@ -95,6 +98,7 @@ class QueryPipeline:
         *,
         backbone: str,
         seed: int,
+        noise: PoseNoise = _NO_NOISE,
         cache_mib: int = 1024,
         host_factory: Callable[[], PluginHost] = build_host,
     ) -> None:
@@ -106,6 +110,7 @@ class QueryPipeline:
         self.settings = settings
         self.backbone = backbone
         self.seed = seed
+        self.noise = noise
         self._host_factory = host_factory
         self._scans = _Scans(cache_mib)
 
@@ -122,14 +127,16 @@ class QueryPipeline:
         scan = self._scan(query.scene_id)
         if scan.trajectory is None or scan.visibility is None:
             raise PoseNotFoundError(f"scene {query.scene_id!r}: it was read without its poses")
-        return self.host.recover_pose(
+        rng = query_rng(self.seed, epoch, query.query_id)
+        pose = self.host.recover_pose(
             query=query,
             scene=scan.scene,
             trajectory=scan.trajectory,
             visibility=scan.visibility,
             selector=self.selector,
-            rng=query_rng(self.seed, epoch, query.query_id),
+            rng=rng,
         )
+        return pose if self.noise == _NO_NOISE else self.noise.apply(pose, scan.scene.up, rng)
 
     def sample(self, query: Query, epoch: int) -> AlignedSample:
         """Align a query's scene with its pose of an epoch.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posealign_core.config.convert import OPEN
-from posealign_core.recover import RecoverSettings
+from posealign_core.recover import PoseNoise, RecoverSettings
 from posealign_core.structures import AlignSettings, GenerationOptions
 from posealign_core.training.settings import TrainSettings
 
@@ -66,9 +66,11 @@ class AlignConfig(AlignSettings):
 
     Attributes:
         selector: Which rule chooses the pose of a question.
+        noise: How far poses are turned and shifted at random; none by default.
     """
 
     selector: SelectorConfig = field(default_factory=SelectorConfig)
+    noise: PoseNoise = field(default_factory=PoseNoise)
 
     @property
     def settings(self) -> AlignSettings:

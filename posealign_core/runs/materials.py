@@ -96,6 +96,7 @@ class Materials:
             self.config.align.settings,
             backbone=self.config.backbone.name,
             seed=self.config.seed,
+            noise=self.config.align.noise,
         )
 
     def model(self) -> tuple[SampleEncoder, Backbone]:

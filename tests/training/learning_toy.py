@@ -31,7 +31,7 @@ from posealign_core.geometry import Frame, Intrinsics, RigidTransform, corners_f
 from posealign_core.hookspecs import hookimpl
 from posealign_core.host import PluginHost, build_host
 from posealign_core.pipeline import QueryPipeline
-from posealign_core.recover import save_table, table_path
+from posealign_core.recover import PoseNoise, save_table, table_path
 from posealign_core.recover.selectors import Selector
 from posealign_core.specs import BackboneSpec, BackboneTags
 from posealign_core.structures import (
@@ -317,6 +317,7 @@ def toy_pipeline(
     *,
     seed: int = 0,
     cache_mib: int = 1024,
+    noise: PoseNoise | None = None,
 ) -> QueryPipeline:
     tables = folder / "tables"
     if not tables.is_dir():
@@ -332,4 +333,5 @@ def toy_pipeline(
         seed=seed,
         cache_mib=cache_mib,
         host_factory=make_host,
+        noise=noise or PoseNoise(),
     )

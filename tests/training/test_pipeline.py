@@ -10,6 +10,7 @@ from learning_toy import CAMERA, ToyDataset, camera, toy_pipeline, toy_queries
 
 from posealign_core.errors import PoseNotFoundError, SceneNotFoundError
 from posealign_core.pipeline import QueryPipeline, count_fallbacks, count_poses
+from posealign_core.recover import PoseNoise
 from posealign_core.structures import AlignedSample, AlignSettings, EgoPose, Query
 from posealign_core.vocabulary import PoseSource
 
@@ -73,6 +74,22 @@ def test_poses_are_drawn_anew_in_each_epoch_and_for_each_seed(tmp_path: Path) ->
     assert frames(0, 0) != frames(0, 1)
     assert frames(0, 0) != frames(1, 0)
     assert set(frames(0, 0)) == {"0", "1", "2", "3"}
+
+
+def test_noise_turns_and_shifts_the_chosen_poses_within_its_bounds(tmp_path: Path) -> None:
+    exact = toy_pipeline(tmp_path, RECOVERED)
+    noisy = toy_pipeline(tmp_path, RECOVERED, noise=PoseNoise(yaw_deg=10, shift_m=0.1))
+    for query in RECOVERED:
+        chosen, disturbed = exact.pose(query, 0), noisy.pose(query, 0)
+        assert chosen is not None
+        assert disturbed is not None
+        assert (chosen.frame_id, chosen.perturbed) == (disturbed.frame_id, False)
+        assert disturbed.perturbed
+        a, b = chosen.reference_from_camera, disturbed.reference_from_camera
+        assert 0 < np.abs(a.translation - b.translation).max() <= 0.1
+        turn = np.degrees(np.arccos((np.trace(a.rotation.T @ b.rotation) - 1) / 2))
+        assert 0 < turn <= 10
+        np.testing.assert_array_equal(b.matrix, noisy.pose(query, 0).reference_from_camera.matrix)
 
 
 def test_transform_moves_the_scene_into_the_ego_frame(tmp_path: Path) -> None:
