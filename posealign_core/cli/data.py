@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from posealign_core.cli.command import Command
+from posealign_core.cli.jobs import JobsCommand, add_job, add_processes
 from posealign_core.errors import DataError, ExitCode
 from posealign_core.registry import resolve
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from posealign_core.host import PluginHost
 
 
-class DataCommand(Command):
+class DataCommand(JobsCommand):
     """Six small jobs on data files."""
 
     examples: ClassVar[tuple[str, ...]] = (
@@ -34,32 +33,10 @@ class DataCommand(Command):
         "posealign data verify scannet SCANNET --splits train val",
     )
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare one parser per job."""
-        jobs = parser.add_subparsers(metavar="JOB", required=True)
+    def add_jobs(self, jobs: Any) -> None:
+        """Declare the jobs."""
         for add in (_extract, _pack, _match, _place, _verify, _manifest):
             add(jobs)
-
-    def run(self, args: argparse.Namespace, host: PluginHost) -> int:
-        """Do the job."""
-        job: Callable[[argparse.Namespace, PluginHost], int] = args.job
-        return job(args, host)
-
-
-def _job(
-    jobs: Any, name: str, summary: str, work: Callable[[argparse.Namespace, PluginHost], int]
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = jobs.add_parser(
-        name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
-    )
-    parser.set_defaults(job=work)
-    return parser
-
-
-def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
-    )
 
 
 def _extract(jobs: Any) -> None:
@@ -81,12 +58,12 @@ def _extract(jobs: Any) -> None:
         return max(codes)
 
     summary = "take poses and cameras out of .sens streams, without reading the images"
-    parser = _job(jobs, "extract-poses", summary, work)
+    parser = add_job(jobs, "extract-poses", summary, work)
     parser.add_argument("scannet", type=Path, help="root of the raw ScanNet tree")
     parser.add_argument("--out", type=Path, required=True, help="root of the pose tree to make")
     parser.add_argument("--form", choices=["packed", "text", "both"], default="packed")
     parser.add_argument("--scenes", nargs="+", help="scans (default: all that have a stream)")
-    _add_jobs(parser)
+    add_processes(parser)
 
 
 def _pack(jobs: Any) -> None:
@@ -101,11 +78,11 @@ def _pack(jobs: Any) -> None:
             "packing poses",
         )
 
-    parser = _job(jobs, "pack-poses", "pack the pose texts of each scan into one file", work)
+    parser = add_job(jobs, "pack-poses", "pack the pose texts of each scan into one file", work)
     parser.add_argument("poses", type=Path, help="root of the pose tree; packed/ is made in it")
     parser.add_argument("--scannet", type=Path, help="raw ScanNet tree, to add each scan's camera")
     parser.add_argument("--scenes", nargs="+", help="scans (default: all that have texts)")
-    _add_jobs(parser)
+    add_processes(parser)
 
 
 def _make_poses(
@@ -139,7 +116,7 @@ def _match(jobs: Any) -> None:
         return int(ExitCode.OK)
 
     summary = "find the object ids that the published ScanQA files lack"
-    parser = _job(jobs, "match-scanqa", summary, work)
+    parser = add_job(jobs, "match-scanqa", summary, work)
     parser.add_argument("--annotations", type=Path, required=True, help="folder with ScanQA_v1.0_*")
     parser.add_argument("--playground", type=Path, required=True, help="root of the 3D-LLaVA tree")
 
@@ -159,7 +136,7 @@ def _place(jobs: Any) -> None:
         return int(ExitCode.DATA if failed else ExitCode.OK)
 
     summary = "write the poses of SQA3D's situations, which need each scan's extent"
-    parser = _job(jobs, "place-situations", summary, work)
+    parser = add_job(jobs, "place-situations", summary, work)
     parser.add_argument("root", type=Path, help="root of the scans")
     parser.add_argument("--dataset", default="scannet", help="how to read them (default: scannet)")
     parser.add_argument(
@@ -186,11 +163,11 @@ def _verify(jobs: Any) -> None:
         return int(ExitCode.DATA if n_errors else ExitCode.OK)
 
     summary = "name every missing or damaged file of a data set or benchmark"
-    parser = _job(jobs, "verify", summary, work)
+    parser = add_job(jobs, "verify", summary, work)
     parser.add_argument("name", help="a name from 'posealign list datasets' or 'list benchmarks'")
     parser.add_argument("root", type=Path, help="its root folder")
     parser.add_argument("--splits", nargs="+", default=[], help="splits that must be complete")
-    _add_jobs(parser)
+    add_processes(parser)
 
 
 def _manifest(jobs: Any) -> None:
@@ -207,7 +184,7 @@ def _manifest(jobs: Any) -> None:
         return int(ExitCode.OK)
 
     summary = "list the file sets: what, from where, under which licence, made how"
-    parser = _job(jobs, "manifest", summary, work)
+    parser = add_job(jobs, "manifest", summary, work)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

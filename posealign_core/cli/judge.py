@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from posealign_core.cli.command import Command
+from posealign_core.cli.jobs import JobsCommand, add_job
 from posealign_core.cli.judge_source import (
     add_judge_arguments,
     add_request_arguments,
@@ -20,7 +20,7 @@ from posealign_core.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from posealign_core.host import PluginHost
     from posealign_core.judge.request import JudgeRequest
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from posealign_core.judge.runner import RunOutcome
 
 
-class JudgeCommand(Command):
+class JudgeCommand(JobsCommand):
     """Five jobs on verdicts."""
 
     examples: ClassVar[tuple[str, ...]] = (
@@ -42,26 +42,10 @@ class JudgeCommand(Command):
         "posealign judge audit --requests R.jsonl --judge lexical --out audit/",
     )
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare one parser per job."""
-        jobs = parser.add_subparsers(metavar="JOB", required=True)
+    def add_jobs(self, jobs: Any) -> None:
+        """Declare the jobs."""
         for add in (_grade, _label, _report, _agree, _audit):
             add(jobs)
-
-    def run(self, args: argparse.Namespace, host: PluginHost) -> int:
-        """Do the job."""
-        job: Callable[[argparse.Namespace, PluginHost], int] = args.job
-        return job(args, host)
-
-
-def _job(
-    jobs: Any, name: str, summary: str, work: Callable[[argparse.Namespace, PluginHost], int]
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = jobs.add_parser(
-        name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}."
-    )
-    parser.set_defaults(job=work)
-    return parser
 
 
 def _grade(jobs: Any) -> None:
@@ -77,7 +61,7 @@ def _grade(jobs: Any) -> None:
             print("\n".join(report_lines(verdict_report(outcome.verdicts))))
         return _exit_code(outcome)
 
-    parser = _job(jobs, "grade", "say of each answer whether it is correct", work)
+    parser = add_job(jobs, "grade", "say of each answer whether it is correct", work)
     add_request_arguments(parser, predictions=True)
     add_judge_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="verdict file to make or continue")
@@ -108,7 +92,7 @@ def _label(jobs: Any) -> None:
             print(f"{args.out}: {n_critical} of {len(labels)} need a direction ({args.rule})")
         return code
 
-    parser = _job(jobs, "label", "say of each question whether it needs a direction", work)
+    parser = add_job(jobs, "label", "say of each question whether it needs a direction", work)
     add_request_arguments(parser, predictions=False)
     add_judge_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="label file to make")
@@ -133,7 +117,7 @@ def _report(jobs: Any) -> None:
         whole = report["parts"]["all"]["complete"]
         return int(ExitCode.OK if whole else ExitCode.JUDGE_INCOMPLETE)
 
-    parser = _job(jobs, "report", "accuracy with all its denominators and intervals", work)
+    parser = add_job(jobs, "report", "accuracy with all its denominators and intervals", work)
     parser.add_argument("--verdicts", type=Path, required=True, help="verdict file")
     parser.add_argument("--labels", type=Path, help="label file, to split by")
     parser.add_argument("--baseline", type=Path, help="verdicts on another run, to compare with")
@@ -160,7 +144,7 @@ def _agree(jobs: Any) -> None:
         return int(ExitCode.OK)
 
     summary = "how far two judges, or a judge and people, agree on the same answers"
-    parser = _job(jobs, "agree", summary, work)
+    parser = add_job(jobs, "agree", summary, work)
     parser.add_argument("first", type=Path, help="verdict file")
     parser.add_argument("second", type=Path, nargs="?", help="verdict file of another judge")
     parser.add_argument("--human", type=Path, help="CSV of people's verdicts: key,correct (1 or 0)")
@@ -192,7 +176,7 @@ def _audit(jobs: Any) -> None:
         _write(args.out / "audit.json", [dataclasses.asdict(outcome) for outcome in outcomes])
         return int(ExitCode.OK)
 
-    parser = _job(jobs, "audit", "what a judge is swayed by: order, length, sides, orders", work)
+    parser = add_job(jobs, "audit", "what a judge is swayed by: order, length, sides, orders", work)
     add_request_arguments(parser, predictions=True)
     add_judge_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the verdicts")

@@ -102,12 +102,6 @@ def training_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         return _svg(figure)
 
 
-def _offset(group: BarGroup, series: int) -> float:
-    """Place of a bar among those that its group has, in bar widths from the middle."""
-    present = [i for i, value in enumerate(group.values) if value is not None]
-    return present.index(series) - (len(present) - 1) / 2
-
-
 def _bar(value: Estimate | None) -> tuple[float, float, float] | None:
     """Height and the lengths of both error arms, per cent."""
     if value is None or value.mean is None:
