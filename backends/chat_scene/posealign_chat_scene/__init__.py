@@ -1,0 +1,1 @@
+"""Chat-Scene with PoseAlign: object identifiers and object-centric tokens before an LLM."""

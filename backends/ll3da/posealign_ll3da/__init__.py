@@ -1,0 +1,1 @@
+"""LL3DA with PoseAlign: a detector, a Q-Former and OPT."""

@@ -1,0 +1,1 @@
+"""LL3DA over a frozen Sonata encoder, with PoseAlign."""
