@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posealign_core.recover.dataset import RecoveredScan, recover_dataset
+from posealign_core.recover.fallback import NoTarget
 from posealign_core.recover.frames import keep_frames, usable_frames
 from posealign_core.recover.noise import PoseNoise
 from posealign_core.recover.pose import query_rng, recover_pose
@@ -24,6 +25,7 @@ __all__ = [
     "Annotated",
     "Clip",
     "Given",
+    "NoTarget",
     "PoseNoise",
     "RandomFrame",
     "RecoverSettings",

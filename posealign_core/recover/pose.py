@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from posealign_core.errors import PoseNotFoundError
-from posealign_core.recover.frames import usable_frames
+from posealign_core.recover.fallback import any_frame, any_recorded, without_target
 from posealign_core.structures import EgoPose
 from posealign_core.vocabulary import PoseSource
 
@@ -35,8 +35,9 @@ def recover_pose(  # noqa: PLR0917 - the hook's signature
 ) -> EgoPose:
     """Find the ego pose of a query, in WORLD; the core's `posealign_recover_pose`.
 
-    One of several targets is drawn uniformly. Where there is none, or no kept frame sees it, a
-    uniformly drawn kept frame stands in, with source FALLBACK and the reason.
+    One of several targets is drawn uniformly. Where no kept frame sees it, a uniformly drawn kept
+    frame stands in; where there is none, what `selector.no_target` says (see `NoTarget`). Both
+    have source FALLBACK and the reason.
 
     Args:
         query: The query.
@@ -52,67 +53,32 @@ def recover_pose(  # noqa: PLR0917 - the hook's signature
     pose = selector.direct(query, trajectory)
     if pose is not None:
         return pose
-    if not len(visibility.trajectory):
-        return _any_recorded(trajectory, selector, rng)
+    kept = visibility.trajectory
+    if not len(kept):
+        return any_recorded(trajectory, selector, "the visibility table keeps no frame", rng)
     if not selector.needs_target:
-        row = selector.select(np.zeros(len(visibility.trajectory), dtype=np.float32), rng)
-        return _pose(visibility, selector, 0 if row is None else row)
+        row = selector.select(np.zeros(len(kept), dtype=np.float32), rng)
+        return _pose(kept, selector, 0 if row is None else row)
     targets = [target for target in query.target_ids if target >= 0]
-    target = int(rng.choice(targets)) if targets else None
-    scores = None if target is None else visibility.column(target)
+    if not targets:
+        return without_target(query, scene, trajectory, visibility, selector, rng)
+    target = int(rng.choice(targets))
+    scores = visibility.column(target)
     row = None if scores is None else selector.select(scores, rng)
-    if row is not None:
-        return _pose(visibility, selector, row, target=target)
-    row = int(rng.integers(len(visibility.trajectory)))
-    reason = _why(target, known=scores is not None)
-    return _pose(visibility, selector, row, target=target, fallback_reason=reason)
+    if scores is not None and row is not None:
+        return replace(_pose(kept, selector, row), object_id=target, score=float(scores[row]))
+    why = f"the scan has no points of object {target}"
+    if scores is not None:
+        why = f"no kept frame sees object {target}"
+    stand_in = any_frame(kept, selector, why, rng)
+    return replace(stand_in, object_id=target, score=None if scores is None else 0.0)
 
 
-def _why(target: int | None, *, known: bool) -> str:
-    if target is None:
-        return "the query has no target"
-    if not known:
-        return f"the scan has no points of object {target}"
-    return f"no kept frame sees object {target}"
-
-
-def _pose(
-    visibility: VisibilityTable,
-    selector: Selector,
-    row: int,
-    *,
-    target: int | None = None,
-    fallback_reason: str = "",
-) -> EgoPose:
-    trajectory = visibility.trajectory
-    scores = None if target is None else visibility.column(target)
+def _pose(kept: CameraTrajectory, selector: Selector, row: int) -> EgoPose:
     return EgoPose(
-        reference_from_camera=trajectory.pose(row),
-        intrinsics=trajectory.intrinsics[row],
-        source=PoseSource.FALLBACK if fallback_reason else PoseSource.RECOVERED,
+        reference_from_camera=kept.pose(row),
+        intrinsics=kept.intrinsics[row],
+        source=PoseSource.RECOVERED,
         selector=selector.name,
-        frame_id=trajectory.frame_ids[row],
-        object_id=target,
-        score=None if scores is None else float(scores[row]),
-        fallback_reason=fallback_reason,
-    )
-
-
-def _any_recorded(
-    trajectory: CameraTrajectory, selector: Selector, rng: np.random.Generator
-) -> EgoPose:
-    usable = usable_frames(trajectory)
-    if not usable:
-        raise PoseNotFoundError(
-            f"scene {trajectory.scene_id!r}: wanted a finite rigid camera pose, found none among "
-            f"{len(trajectory)} recorded frames; check the pose files of this scan"
-        )
-    row = int(rng.choice(usable))
-    return EgoPose(
-        reference_from_camera=trajectory.pose(row),
-        intrinsics=trajectory.intrinsics[row],
-        source=PoseSource.FALLBACK,
-        selector=selector.name,
-        frame_id=trajectory.frame_ids[row],
-        fallback_reason="the visibility table keeps no frame",
+        frame_id=kept.frame_ids[row],
     )

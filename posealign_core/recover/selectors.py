@@ -9,6 +9,7 @@ import numpy as np
 
 from posealign_core.errors import ConfigError, PoseNotFoundError
 from posealign_core.geometry.frames import is_rigid
+from posealign_core.recover.fallback import NoTarget
 from posealign_core.structures.pose import EgoPose
 from posealign_core.vocabulary import Fidelity, PoseSource
 
@@ -29,10 +30,12 @@ class Selector(abc.ABC):
         name: Name in configurations and in `EgoPose.selector`.
         needs_target: Whether the scores matter; where they do not, a query without a target is no
             reason for a fallback.
+        no_target: Where a query without a target is asked from.
     """
 
     name: ClassVar[str]
     needs_target: bool = True
+    no_target: NoTarget = NoTarget.FROM_TEXT
 
     def direct(self, query: Query, trajectory: CameraTrajectory) -> EgoPose | None:
         """A pose, in WORLD, that is known without looking at scores, or None: go by `select`.
@@ -58,9 +61,16 @@ class Selector(abc.ABC):
 
 
 class Top(Selector):
-    """The frame that sees most of the target; the first of equals, as published."""
+    """The frame that sees most of the target; the first of equals, as published.
+
+    Args:
+        no_target: Where a query without a target is asked from.
+    """
 
     name = "top"
+
+    def __init__(self, no_target: NoTarget | str = NoTarget.FROM_TEXT) -> None:
+        self.no_target = NoTarget(no_target)
 
     def select(self, scores: NDArray[np.float32], rng: np.random.Generator) -> int | None:
         """First index of the highest score."""
@@ -81,6 +91,7 @@ class Clip(Selector):
     Args:
         ratio: Share to drop at each end, at least 0 and below 0.5.
         fidelity: Correct, or as released.
+        no_target: Where a query without a target is asked from.
 
     Raises:
         ConfigError: The ratio is out of range.
@@ -88,13 +99,19 @@ class Clip(Selector):
 
     name = "clip"
 
-    def __init__(self, ratio: float = 0.3, fidelity: Fidelity | str = Fidelity.CORRECT) -> None:
+    def __init__(
+        self,
+        ratio: float = 0.3,
+        fidelity: Fidelity | str = Fidelity.CORRECT,
+        no_target: NoTarget | str = NoTarget.FROM_TEXT,
+    ) -> None:
         if not 0 <= ratio < 0.5:
             raise ConfigError(
                 [f"ratio: wanted at least 0 and below 0.5, found {ratio}"], source="selector clip"
             )
         self.ratio = ratio
         self.fidelity = Fidelity(fidelity)
+        self.no_target = NoTarget(no_target)
 
     def select(self, scores: NDArray[np.float32], rng: np.random.Generator) -> int | None:
         """A frame of the middle, or of what the released code takes for it."""
@@ -191,6 +208,7 @@ class Annotated(Selector):
             )
         self.otherwise: Selector = rules[otherwise](**parameters)  # type: ignore[arg-type]
         self.needs_target = self.otherwise.needs_target
+        self.no_target = self.otherwise.no_target
         self.benchmarks = frozenset(benchmarks)
 
     def direct(self, query: Query, trajectory: CameraTrajectory) -> EgoPose | None:
