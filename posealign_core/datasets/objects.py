@@ -26,9 +26,13 @@ def vertices_by_id(ids: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
         ids: (N,) id of each point.
     """
     order = np.argsort(ids, kind="stable")
-    present, starts = np.unique(ids[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    return {int(i): part for i, part in zip(present, parts, strict=True) if i != -1}
+    present, counts = np.unique(ids, return_counts=True)
+    ends = np.cumsum(counts)
+    return {
+        int(i): order[end - count : end]
+        for i, count, end in zip(present, counts, ends, strict=True)
+        if i != -1
+    }
 
 
 def object_table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from posealign_core.geometry import Intrinsics
     from posealign_core.structures import VisibilityTable
 
 __all__ = ["doubts", "share_of_objects_seen"]
@@ -12,6 +13,7 @@ __all__ = ["doubts", "share_of_objects_seen"]
 _FEW_OBJECTS = 0.5
 _FEW_FRAMES = 0.5
 _FEW_KEPT = 5
+_OFF_MIDDLE = 0.25
 
 
 def share_of_objects_seen(table: VisibilityTable) -> float:
@@ -38,6 +40,7 @@ def doubts(table: VisibilityTable) -> list[str]:
             "its cameras see any object; check that points and poses are in one frame (axis "
             "alignment), that poses are camera-to-world with the stated axes, and the intrinsics"
         )
+    found += [_off_middle(camera) for camera in set(table.trajectory.intrinsics) if _is_off(camera)]
     usable = table.counts.recorded - table.counts.rejected
     if table.counts.kept < min(_FEW_KEPT, usable):
         found.append(
@@ -45,3 +48,15 @@ def doubts(table: VisibilityTable) -> list[str]:
             f"(now {table.counts.every}) gives more poses to choose from"
         )
     return found
+
+
+def _is_off(camera: Intrinsics) -> bool:
+    off = (camera.cx / camera.width - 0.5, camera.cy / camera.height - 0.5)
+    return max(map(abs, off)) > _OFF_MIDDLE
+
+
+def _off_middle(camera: Intrinsics) -> str:
+    return (
+        f"the principal point ({camera.cx:.0f}, {camera.cy:.0f}) is far from the middle of the "
+        f"{camera.width} x {camera.height} image; are the intrinsics those of another image size?"
+    )
