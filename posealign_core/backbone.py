@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from transformers import PreTrainedModel
 
     from posealign_core.host import PluginHost
+    from posealign_core.language.engine import GenerationEngine
     from posealign_core.structures import AlignedSample, EgoPose
 
 __all__ = [
@@ -150,9 +153,18 @@ class Backbone(nn.Module, abc.ABC):
     Attributes:
         embed_pose: Turns token coordinates (T, 3) in the input frame and the ego pose in that frame
             into (T, 6) features, for embed mode; `build_backbone` sets it to the host's hook.
+        decoding: How answers are decoded, by benchmark; as the run says where it is silent.
+        engine: What generates in the place of `language_model`, while it holds its weights.
     """
 
     embed_pose: Callable[[torch.Tensor, EgoPose], torch.Tensor] = staticmethod(ego_features)
+    decoding: Mapping[str, GenerationOptions] = MappingProxyType({})
+    engine: GenerationEngine | None = None
+
+    @property
+    def language_model(self) -> PreTrainedModel | None:
+        """What `engine` may generate for; None for a backbone that heeds no engine."""
+        return None
 
     @abc.abstractmethod
     def forward(self, batch: Batch) -> StepOutput:

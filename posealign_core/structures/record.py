@@ -40,6 +40,8 @@ class StageRecord:
         started: UTC time of its start, ISO 8601.
         seconds: How long it took, over all attempts that finished work.
         error: Why it failed, or `""`.
+        peak_memory_gib: The most memory that the last attempt held: of the GPU where one was in
+            use, else of the process up to then; 0 where it was not measured.
     """
 
     status: Status
@@ -48,6 +50,7 @@ class StageRecord:
     started: str = ""
     seconds: float = 0.0
     error: str = ""
+    peak_memory_gib: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

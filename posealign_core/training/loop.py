@@ -90,7 +90,8 @@ class TrainingLoop(Trainer):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW over the recipe's groups."""
         if self.optimizer is None:
-            self.optimizer = torch.optim.AdamW(self._groups)
+            on_gpu = self.args.device.type == "cuda"
+            self.optimizer = torch.optim.AdamW(self._groups, fused=on_gpu or None)
         return self.optimizer
 
     def create_scheduler(

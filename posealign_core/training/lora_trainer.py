@@ -118,8 +118,8 @@ class LoraTrainer:
 
         Raises:
             ConfigError: `output_dir` holds a run with another recipe, or there are no queries.
-            BackboneError: The backbone names parameters that it does not have, or its loss is no
-                longer finite.
+            BackboneError: The backbone names parameters that it does not have, its loss is no
+                longer finite, or it does not fit into memory.
             DataError: A scan, a table or a checkpoint is missing or damaged.
         """
         if not self.pipeline.queries:
@@ -150,6 +150,8 @@ class LoraTrainer:
             checkpoint = newest_checkpoint(self.checkpoints_dir)
             try:
                 loop.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+            except torch.OutOfMemoryError as error:
+                raise _does_not_fit(self.settings) from error
             finally:
                 bar.close()
                 loop.accelerator.unwrap_model(loop.model_wrapped, keep_fp32_wrapper=False)
@@ -227,6 +229,20 @@ class LoraTrainer:
             seed=self.pipeline.seed,
             step=step,
         )
+
+
+def _does_not_fit(settings: TrainSettings) -> BackboneError:
+    """What to change, with the same number of sequences in an optimiser step."""
+    size, total = settings.batch_size, settings.batch_size * settings.accumulation
+    smaller = next(n for n in range(max(1, size // 2), 0, -1) if total % n == 0)
+    advice = [f"train.batch_size = {smaller} with train.accumulation = {total // smaller}"]
+    if size == 1:
+        advice = ["a lower train.lora_rank or train.questions_per_sequence"]
+    if not settings.gradient_checkpointing:
+        advice.append("train.gradient_checkpointing = true")
+    return BackboneError(
+        f"training: out of memory with train.batch_size = {size}; set {', or '.join(advice)}"
+    )
 
 
 def _has_bf16() -> bool:

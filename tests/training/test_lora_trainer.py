@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from posealign_core.errors import BackboneError, ConfigError
 from posealign_core.structures import AlignSettings, Query
-from posealign_core.training import LoraTrainer, TrainOutcome, TrainSettings
+from posealign_core.training import LoraTrainer, TrainOutcome, TrainSettings, lora_trainer
 from posealign_core.training.log import read_log
 
 if TYPE_CHECKING:
@@ -200,6 +201,30 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(BackboneError, match="loss is nan at step 1"):
         run.train()
     assert not (run.checkpoints_dir / "final").exists()
+
+
+@pytest.mark.parametrize(
+    ("size", "accumulation", "checkpointing", "advice"),
+    [
+        (4, 2, False, "batch_size = 2 with train.accumulation = 4, or train.gradient_checkpoint"),
+        (3, 1, True, "batch_size = 1 with train.accumulation = 3$"),
+        (1, 1, True, "a lower train.lora_rank or train.questions_per_sequence$"),
+    ],
+)
+def test_memory_that_runs_out_says_what_to_change(
+    tmp_path: Path, monkeypatch, size: int, accumulation: int, checkpointing: bool, advice: str
+) -> None:
+    changes = {"batch_size": size, "accumulation": accumulation}
+    run = trainer(tmp_path, with_changes(gradient_checkpointing=checkpointing, **changes))
+
+    def forward(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(run.backbone, "forward", forward)
+    monkeypatch.setattr(lora_trainer, "_checkpoint_activations", lambda _: None)
+    with pytest.raises(BackboneError, match=f"out of memory with train.batch_size = {size}") as e:
+        run.train()
+    assert re.search(advice, str(e.value))
 
 
 def test_no_queries_is_an_error(tmp_path: Path) -> None:

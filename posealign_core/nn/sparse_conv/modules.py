@@ -43,7 +43,7 @@ class SparseSequential(nn.Sequential, SparseModule):
 
 
 class _SparseConv3d(SparseModule, abc.ABC):
-    """What the three convolutions share: a weight (out, k, k, k, in) and no bias.
+    """What the three convolutions share: a weight (out, k, k, k, in).
 
     Sums run in float32 whatever the dtype of the features, and inside autocast too; the result is
     cast back (3d_llava section 2.3).
@@ -89,13 +89,20 @@ class SubmanifoldConv3d(_SparseConv3d):
         in_channels: Width of the input.
         out_channels: Width of the output.
         key: Layers with the same key at the same resolution share their kernel map.
+        bias: Whether a vector (out), zero at first, is added.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, key: str) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, *, key: str, bias: bool = False
+    ) -> None:
         super().__init__(in_channels, out_channels, 3, key)
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
     def _convolve(self, x: SparseTensor, weight: Tensor) -> SparseTensor:
-        return x.grid.engine.submanifold(x, weight, self.key)
+        out = x.grid.engine.submanifold(x, weight, self.key)
+        if self.bias is None:
+            return out
+        return out.with_features(out.features + self.bias.to(out.features.dtype))
 
 
 class PointwiseConv3d(SparseModule):

@@ -11,6 +11,7 @@ from posealign_core.nn.sparse_conv import (
     SparseTensor,
     StridedConv3d,
     SubmanifoldConv3d,
+    sparse_tensor,
 )
 
 SHAPES = [(7, 6, 5), (8, 8, 8), (1, 3, 2), (2, 2, 2), (9, 1, 4)]
@@ -35,6 +36,36 @@ def test_submanifold(random_tensor, shape):
     out = layer(x)
     assert out.grid is x.grid
     torch.testing.assert_close(out.features, at_voxels(expected, x))
+
+
+def test_submanifold_bias(random_tensor):
+    """Zero at first; added at every voxel, and trained with the weight."""
+    x = random_tensor((7, 6, 5))
+    layer = SubmanifoldConv3d(3, 4, key="a", bias=True)
+    assert not layer.bias.any()
+    nn.init.normal_(layer.bias)
+    volume = nn.functional.conv3d(dense(x), layer.weight.movedim(-1, 1), layer.bias, padding=1)
+    out = layer(x).features
+    torch.testing.assert_close(out, at_voxels(volume, x))
+    out.sum().backward()
+    torch.testing.assert_close(layer.bias.grad, torch.full((4,), float(len(x.grid))))
+    assert "bias" not in SubmanifoldConv3d(3, 4, key="a").state_dict()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("step", [-1, 1])
+def test_submanifold_offsets_follow_the_axes(axis, step):
+    """A kernel of one tap fetches the neighbour on that side, of the same item only."""
+    places = [[item, *([1] * axis), i, *([1] * (2 - axis))] for item in (0, 1) for i in range(3)]
+    x = sparse_tensor(torch.arange(1.0, 7.0)[:, None], torch.tensor(places), (3, 3, 3), 2)
+    layer = SubmanifoldConv3d(1, 1, key="a")
+    tap = [1, 1, 1]
+    tap[axis] += step
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[0, tap[0], tap[1], tap[2], 0] = 1
+    expected = {-1: [0, 1, 2, 0, 4, 5], 1: [2, 3, 0, 5, 6, 0]}[step]
+    assert layer(x).features.flatten().tolist() == expected
 
 
 @pytest.mark.parametrize("shape", SHAPES)
