@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from posealign_core.atomic import write_text
 from posealign_core.benchmarks.query_poses import query_poses_path
+from posealign_core.evaluation.protocols.groups import LABEL_MAP
+from posealign_rooms.catalogue import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +38,13 @@ def write_annotations(root: Path, shards: list[Shard]) -> None:
             write_text(folder / file_name, text)
     every = [row["row"] for s in shards for row in s.annotations.get(f"nr3d_{s.split}", [])]
     write_text(folder / "nr3d.csv", _csv(every))
+    write_text(folder / LABEL_MAP, _label_map())
+
+
+def _label_map() -> str:
+    """The columns of ScanNet's label map that scoring reads, tab-separated."""
+    rows = [f"{k.name}\t{k.nyu40}\t{k.nyu40_name}\n" for k in KINDS.values()]
+    return "".join(["raw_category\tnyu40id\tnyu40class\n", *rows])
 
 
 def chance_of(shards: list[Shard]) -> dict[str, dict[str, dict[str, float]]]:

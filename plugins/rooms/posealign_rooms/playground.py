@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from posealign_core.atomic import atomic_path, make_folder, write_text
+from posealign_core.datasets.torch_files import save_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def write_processed_scan(root: Path, plan: RoomPlan, mesh: RoomMesh) -> None:
         "instance_gt": mesh.instance_ids,
         "scene_id": plan.scene_id,
     }
-    _save_torch(folder / plan.split / f"{plan.scene_id}.pth", values)
+    save_torch(folder / plan.split / f"{plan.scene_id}.pth", values)
     with atomic_path(folder / "super_points" / f"{plan.scene_id}.bin") as temporary:
         temporary.write_bytes(mesh.segment_ids.astype("<i8").tobytes())
 
@@ -77,15 +77,7 @@ def write_attributes(root: Path, shards: list[Shard]) -> None:
             for shard in shards
             if shard.split == split
         }
-        _save_torch(root / "annotations" / f"scannet_{split}_attributes.pt", values)
-
-
-def _save_torch(path: Path, values: dict[str, Any]) -> None:
-    """Save by way of memory: the name of a file would become part of its content."""
-    content = io.BytesIO()
-    torch.save(values, content)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content.getvalue())
+        save_torch(root / "annotations" / f"scannet_{split}_attributes.pt", values)
 
 
 def _rows(shards: Iterable[Shard], name: str) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,11 @@ from plyfile import PlyData
 from posealign_core.benchmarks.situations import situation_pose
 from posealign_core.datasets.safe_load import load_pickle
 from posealign_core.datasets.sens import SensStream
+from posealign_core.evaluation.protocols.groups import (
+    LABEL_MAP,
+    read_label_map,
+    unique_and_multiple,
+)
 from posealign_core.geometry import is_rigid
 from posealign_core.host import build_host
 from posealign_core.registry import resolve
@@ -260,3 +265,14 @@ def test_the_description_counts_and_states_chance(host, tree: Path) -> None:
             assert levels["other"] == 1.0
             assert levels["all"] == pytest.approx(1 - critical / len(found) / 2)
     assert values["chance"]["scanqa"]["all"] == values["splits"]["val"]["scanqa"]["all"]
+
+
+def test_label_map_names_the_class_of_every_described_object(host, tree: Path):
+    class_of = read_label_map(tree / "annotations" / LABEL_MAP)
+    described = queries(host, tree, "scanrefer", "val")
+    names = {query.extra["object_name"].replace("_", " ") for query in described}
+    assert names <= class_of.keys()
+    assert class_of["armchair"] == "chair"
+    groups = unique_and_multiple(described, class_of)
+    ids = {query.query_id for query in described}
+    assert {*groups.get("unique", ()), *groups.get("multiple", ())} == ids

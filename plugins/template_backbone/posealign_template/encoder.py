@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from posealign_core.align import pose_text
 from posealign_core.backbone import Batch, Features, SampleEncoder
 from posealign_core.errors import BackboneError
+from posealign_core.language.packing import IGNORED, PADDING, packed_row
 from posealign_core.vocabulary import AlignMode, TaskKind
 from posealign_template.objects import SceneObjects, most_relevant, objects_of, row_of_region
 from posealign_template.tokens import END, PAD, REPLY, Tokenizer
@@ -23,12 +24,7 @@ if TYPE_CHECKING:
     from posealign_core.structures import AlignedSample, Query
     from posealign_template.config import TemplateConfig
 
-__all__ = ["IGNORED", "PADDING", "PREFIX", "TemplateEncoder"]
-
-IGNORED = -100
-"""Target of a token that is not supervised."""
-PADDING, PREFIX = -1, 0
-"""Segments of tokens outside the questions; the first question's segment is 1."""
+__all__ = ["TemplateEncoder"]
 
 
 class TemplateEncoder(SampleEncoder):
@@ -64,7 +60,7 @@ class TemplateEncoder(SampleEncoder):
             for sample in samples
         ]
         return {
-            **_sequence(prefix, questions, answers),
+            **packed_row(prefix, questions, answers),
             "names": [torch.tensor(self.tokenizer.encode(objects.names[k])) for k in order],
             "attributes": torch.from_numpy(objects.attributes[order]),
             "pose": first.pose if AlignMode.EMBED in first.settings.modes else None,
@@ -125,27 +121,3 @@ class TemplateEncoder(SampleEncoder):
                 "leave it out of the training set"
             )
         return self.tokenizer.encode(query.references[rng.integers(len(query.references))])
-
-
-def _sequence(
-    prefix: list[int], questions: list[list[int]], answers: list[list[int]]
-) -> dict[str, torch.Tensor]:
-    """Lay prefix and questions out in one row; the positions of each question follow the prefix."""
-    tokens: list[int] = []
-    segments: list[int] = []
-    positions: list[int] = []
-    targets: list[int] = []
-    parts = [(prefix, []), *zip(questions, answers, strict=True)]
-    for segment, (context, answer) in enumerate(parts):
-        n = len(context) + len(answer)
-        start = 0 if segment == PREFIX else len(prefix)
-        tokens += context + answer
-        segments += [segment] * n
-        positions += range(start, start + n)
-        targets += [IGNORED] * len(context) + answer
-    return {
-        "tokens": torch.tensor(tokens),
-        "segments": torch.tensor(segments),
-        "positions": torch.tensor(positions),
-        "targets": torch.tensor(targets),
-    }

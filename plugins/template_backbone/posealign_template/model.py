@@ -21,7 +21,7 @@ from posealign_core.backbone import (
     StepOutput,
     Trainable,
 )
-from posealign_template.encoder import IGNORED, PADDING, PREFIX
+from posealign_core.language.packing import IGNORED, PADDING, PREFIX, visible
 from posealign_template.objects import N_ATTRIBUTES, SceneObjects
 from posealign_template.tokens import END, PAD, Tokenizer
 
@@ -85,7 +85,7 @@ class TemplateBackbone(Backbone):
         """Mean cross-entropy over the answer tokens of every question."""
         logits = self.lm(
             inputs_embeds=self._embed(batch),
-            attention_mask=_visible(batch["segments"]),
+            attention_mask=visible(batch["segments"]),
             position_ids=batch["positions"],
             use_cache=False,
         ).logits
@@ -172,17 +172,3 @@ def _projector(width: int) -> nn.Sequential:
     nn.init.zeros_(first.weight[:, N_ATTRIBUTES:])
     nn.init.normal_(second.weight, std=0.02)
     return nn.Sequential(first, nn.GELU(), second)
-
-
-def _visible(segments: torch.Tensor) -> torch.Tensor:
-    """Which token sees which, (B, 1, L, L) bool: earlier ones of its own segment and the prefix.
-
-    Questions packed into one row do not see each other, so that packing changes the speed and
-    nothing else. A token always sees itself; padding would otherwise see nothing.
-    """
-    own, other = segments[:, :, None], segments[:, None, :]
-    length = segments.shape[1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    itself = torch.eye(length, dtype=torch.bool, device=segments.device)
-    seen = (own == other) | (other == PREFIX)
-    return ((seen & causal & (own != PADDING)) | itself)[:, None]

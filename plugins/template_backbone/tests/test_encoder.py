@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,12 +10,15 @@ import torch
 
 from posealign_core.errors import BackboneError
 from posealign_core.geometry import Frame
+from posealign_core.language.packing import IGNORED, PADDING, PREFIX
 from posealign_core.structures import ObjectTable, Scene
 from posealign_core.testing.toy_scenes import toy_scene
 from posealign_core.vocabulary import AlignMode
-from posealign_template.encoder import IGNORED, PADDING, PREFIX, TemplateEncoder
 from posealign_template.objects import most_relevant, objects_of
 from posealign_template.tokens import END, PAD, REPLY
+
+if TYPE_CHECKING:
+    from posealign_template.encoder import TemplateEncoder
 
 
 def _words(encoder: TemplateEncoder, tokens: torch.Tensor) -> str:

@@ -8,14 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from posealign_core.language.packing import IGNORED, PADDING
 from posealign_core.vocabulary import TaskKind
 from posealign_rooms.catalogue import COLORS
+from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
 from posealign_template.config import TemplateConfig
-from posealign_template.encoder import IGNORED, PADDING, TemplateEncoder
+from posealign_template.encoder import TemplateEncoder
 from posealign_template.objects import objects_of
-from posealign_template.pretraining.bank import RoomBank, _row, draw_rooms
-from posealign_template.pretraining.rooms import sample_room
-from posealign_template.pretraining.train import TrainRecipe, train
+from posealign_template.pretraining.batches import BatchMaker
+from posealign_template.pretraining.rooms import draw_row, row_of, sample_room
+from posealign_template.pretraining.train import train
 from posealign_template.pretraining.vocabulary import vocabulary
 from posealign_template.tokens import Tokenizer, shipped_words
 
@@ -94,16 +96,17 @@ def test_colours_are_called_what_the_questions_call_them(rooms) -> None:
         assert called == [_color(tint) for tint in tints]
 
 
-def test_bank_gives_back_what_the_encoder_made() -> None:
-    arrays = draw_rooms((0, 0), 6)
-    bank = RoomBank(arrays, "cpu")
-    rows = torch.arange(6)
-    batch = bank.batch(rows, torch.Generator().manual_seed(0))
-    order = np.argsort(arrays["n_objects"], kind="stable")
-    stored = torch.from_numpy(arrays["tokens"][order].astype(np.int64))[
-        :, -batch["tokens"].shape[1] :
-    ]
-    slots = (stored >= bank._first_slot) & (stored < bank._first_slot + TemplateConfig.n_slots)
+def test_batches_hold_what_the_encoder_made_under_new_slots() -> None:
+    rows = [row for seed in range(6) for row in draw_row(np.random.default_rng(seed))]
+    bank = RoomBank.of_rows(rows)
+    maker = BatchMaker(torch.Generator().manual_seed(0))
+    batch = maker(bank.rows_of(torch.arange(6)))
+    width = batch["tokens"].shape[1]
+    stored = torch.stack(
+        [torch.from_numpy(np.pad(row["tokens"], (width - len(row["tokens"]), 0))) for row in rows]
+    ).long()
+    first = maker._first_slot
+    slots = (stored >= first) & (stored < first + TemplateConfig.n_slots)
     assert torch.equal(batch["tokens"][~slots], stored[~slots])
     assert not torch.equal(batch["tokens"][slots], stored[slots])
     for row in range(6):
@@ -113,16 +116,26 @@ def test_bank_gives_back_what_the_encoder_made() -> None:
         assert [renamed[slot] for slot in old] == new
 
 
-def test_bank_derives_targets_and_positions_as_the_encoder_does(rooms) -> None:
+def test_a_bank_depends_on_its_seed_and_not_on_the_jobs(tmp_path) -> None:
+    for name, seed, jobs in (("one", 3, 1), ("two", 3, 2), ("other", 4, 1)):
+        draw_bank(tmp_path / f"{name}.npz", draw_row, n_draws=200, seed=seed, jobs=jobs)
+    one, two, other = (
+        RoomBank.load(tmp_path / f"{name}.npz", "cpu").entries["tokens"]
+        for name in ("one", "two", "other")
+    )
+    assert one.values.equal(two.values)
+    assert one.lengths.equal(two.lengths)
+    assert not one.lengths.equal(other.lengths)
+
+
+def test_batches_have_targets_and_positions_as_the_encoder_makes_them(rooms) -> None:
     encoder = TemplateEncoder(TemplateConfig(pretrained=False))
     items = [
         encoder.encode(room[:4], train=True, rng=np.random.default_rng(0)) for room in rooms[:8]
     ]
-    stacked = [_row(item) for item in items]
-    arrays = {name: np.stack([row[name] for row in stacked]) for name in stacked[0]}
-    order = np.argsort(arrays["n_objects"], kind="stable")
-    expected = encoder.collate([items[i] for i in order])
-    batch = RoomBank(arrays, "cpu").batch(torch.arange(8), torch.Generator())
+    bank = RoomBank.of_rows([row_of(item) for item in items])
+    expected = encoder.collate(items)
+    batch = BatchMaker(torch.Generator())(bank.rows_of(torch.arange(8)))
     assert torch.equal(batch["segments"], expected["segments"])
     assert torch.equal(batch["targets"] == IGNORED, expected["targets"] == IGNORED)
     inside = batch["segments"] != PADDING
@@ -131,19 +144,10 @@ def test_bank_derives_targets_and_positions_as_the_encoder_does(rooms) -> None:
     torch.testing.assert_close(batch["attributes"], expected["attributes"], atol=5e-3, rtol=1e-3)
 
 
-def test_curriculum_grows_from_two_objects() -> None:
-    recipe = TrainRecipe(steps=100, growth=0.5)
-    sizes = [recipe.largest_room(step) for step in range(100)]
-    assert sizes[0] == 2
-    assert sizes[50:] == [12] * 50
-    assert sizes == sorted(sizes)
-    bank = RoomBank({"n_objects": np.array([4, 2, 3, 2])}, "cpu")
-    assert [bank.n_up_to(n) for n in (2, 3, 4, 12)] == [2, 3, 4, 4]
-
-
 def test_training_lowers_the_loss_and_writes_weights(tmp_path) -> None:
-    bank = RoomBank(draw_rooms((0, 1), 12), "cpu")
-    recipe = TrainRecipe(steps=12, batch_size=6, learning_rate=3e-2)
+    rows = [row for seed in range(12) for row in draw_row(np.random.default_rng(seed))]
+    recipe = PretrainRecipe(steps=12, batch_size=6, learning_rate=3e-2)
+    bank = RoomBank.of_rows(rows)
     backbone = train(bank, recipe, tmp_path / "base.safetensors", device="cpu")
     first, *_, last = (tmp_path / "log.jsonl").read_text().splitlines()
     assert json.loads(last)["loss"] < json.loads(first)["loss"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields
 from pathlib import Path
 
 from posealign_core.atomic import write_text
-from posealign_template.pretraining.bank import RoomBank, draw_bank
-from posealign_template.pretraining.train import TrainRecipe, train
+from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
+from posealign_template.pretraining.rooms import MAX_OBJECTS, draw_row
+from posealign_template.pretraining.train import train
 from posealign_template.pretraining.vocabulary import vocabulary
 from posealign_template.tokens import VOCABULARY
 
@@ -28,19 +28,15 @@ def main() -> None:
     learn.add_argument("weights", type=Path)
     learn.add_argument("--device", default="cpu")
     learn.add_argument("--start", type=Path, help="weights to go on from (default: random ones)")
-    for field in fields(TrainRecipe):
-        kind = type(field.default)
-        learn.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    PretrainRecipe(max_objects=MAX_OBJECTS).add_arguments(learn)
     args = parser.parse_args()
     if args.step == "vocabulary":
         write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
     elif args.step == "draw":
-        draw_bank(args.bank, n_rooms=args.rooms, seed=args.seed, jobs=args.jobs)
+        draw_bank(args.bank, draw_row, n_draws=args.rooms, seed=args.seed, jobs=args.jobs)
     else:
-        recipe = TrainRecipe(
-            **{field.name: getattr(args, field.name) for field in fields(TrainRecipe)}
-        )
         bank = RoomBank.load(args.bank, args.device)
+        recipe = PretrainRecipe.from_arguments(args)
         train(bank, recipe, args.weights, device=args.device, start=args.start)
 
 

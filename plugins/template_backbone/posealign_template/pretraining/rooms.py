@@ -1,101 +1,73 @@
-"""Rooms with questions that every viewpoint answers alike."""
+"""What is kept of a symbolic room: its objects, and the tokens of its questions."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
-from posealign_core.align import transform_sample
-from posealign_core.geometry import Frame
-from posealign_core.structures import AlignedSample, AlignSettings, EgoPose, Query, Region
-from posealign_core.vocabulary import AlignMode, EgoFrame, PoseSource, TaskKind
-from posealign_rooms.sampling import (
-    questions_of,
-    sample_layout,
-    sample_viewpoint,
-    scene_of,
-    world_pose,
-)
-from posealign_template.pretraining.coordinates import ask_coordinates
+import numpy as np
+
+from posealign_rooms.pretraining import ask_coordinates, draw_room, draw_size, look_at
+from posealign_rooms.sampling import scene_of
+from posealign_template.config import TemplateConfig
+from posealign_template.encoder import TemplateEncoder
+from posealign_template.tokens import PAD
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
 
-    from posealign_core.structures import Scene
-    from posealign_rooms.layout import Layout
+    from posealign_core.backbone import Features
+    from posealign_core.structures import AlignedSample
+    from posealign_rooms.pretraining import Row
 
-__all__ = ["sample_room"]
+__all__ = ["MAX_OBJECTS", "draw_row", "sample_room"]
 
-BENCHMARKS: Final = ("scanqa", "sqa3d", "scanrefer", "nr3d", "multi3drefer")
+MAX_OBJECTS = 12
+NAME_WORDS = 3
+LENGTH = 176
+"""Longest row; questions that do not fit are left out."""
 N_PLAIN, N_COORDINATE = 6, 4
-RENAMED: Final = 0.2
-"""Share of rooms in which one kind of object goes by a word that nobody knows."""
-CAPTIONS: Final = 0.3
-"""Share of the descriptions of one object that are turned round into captions."""
+RENAMED = 0.2
 
 
 def sample_room(rng: np.random.Generator, n_objects: int) -> list[AlignedSample]:
-    """Draw a room, a viewpoint, and questions that do not depend on it.
+    """Draw a room with six questions of its own and up to four about coordinates.
 
-    The room comes in its raw frame or as somebody in it sees it, level or with a pitched camera.
-    Six questions are the rooms' own, up to four are about coordinates; in small rooms there are
-    fewer, or none.
+    In small rooms there are fewer, or none.
     """
-    layout = sample_layout(rng, n_objects)
-    if rng.random() < RENAMED:
-        layout = _with_unknown_kind(layout, rng)
-    viewpoint = sample_viewpoint(layout, rng)
-    asked = rng.choice(BENCHMARKS, size=2, replace=False).tolist()
-    queries = questions_of(layout, viewpoint, rng, asked, n=N_PLAIN, directional=0.0)
-    queries = [_as_caption(query) if rng.random() < CAPTIONS else query for query in queries]
-    pose = EgoPose(
-        reference_from_camera=world_pose(layout, viewpoint),
-        intrinsics=viewpoint.intrinsics,
-        source=PoseSource.ANNOTATED,
-    )
-    frame = (None, *EgoFrame)[rng.integers(1 + len(EgoFrame))]
-    samples = _in_frame(queries, scene_of(layout), pose, frame)
-    if samples:
-        samples += ask_coordinates(samples[0], layout, rng, N_COORDINATE)
+    layout = draw_room(rng, n_objects, renamed=RENAMED)
+    samples = look_at(layout, scene_of(layout), rng, n_questions=N_PLAIN).samples
+    if samples and samples[0].scene.objects is not None:
+        centers = samples[0].scene.objects.centers
+        samples += ask_coordinates(samples[0], layout, centers, rng, N_COORDINATE)
     return samples
 
 
-def _with_unknown_kind(layout: Layout, rng: np.random.Generator) -> Layout:
-    """The room with one kind of object under a made-up name."""
-    kind = layout.objects[rng.integers(len(layout.objects))].kind
-    name = "".join(rng.choice(list("abdegiklmnoprtuvz"), size=7))
-    return replace(
-        layout,
-        objects=tuple(replace(o, kind=name) if o.kind == kind else o for o in layout.objects),
-    )
+def draw_row(rng: np.random.Generator) -> list[Row]:
+    """Draw and encode a room of 2 to 12 objects.
+
+    Returns:
+        One row: `tokens` and `segments` (L,); `names` (K, 3) token ids and `attributes` (K, 9).
+    """
+    encoder = TemplateEncoder(TemplateConfig(pretrained=False))
+    while True:
+        samples = sample_room(rng, draw_size(rng, MAX_OBJECTS))
+        while samples:
+            item = encoder.encode(samples, train=True, rng=rng)
+            if len(item["tokens"]) <= LENGTH:
+                return [row_of(item)]
+            samples.pop()
 
 
-def _as_caption(query: Query) -> Query:
-    """A description of one object as the answer to what that object is; others stay."""
-    if query.kind is not TaskKind.GROUND or len(query.target_ids) != 1:
-        return query
-    region = Region(object_id=query.target_ids[0])
-    return replace(query, kind=TaskKind.CAPTION, text="", references=(query.text,), region=region)
-
-
-def _in_frame(
-    queries: list[Query], scene: Scene, pose: EgoPose, frame: EgoFrame | None
-) -> list[AlignedSample]:
-    """The queries about the scene in an ego frame, or in its raw frame; it is moved only once."""
-    if not queries:
-        return []
-    first = AlignedSample.unaligned(queries[0], scene)
-    if frame is not None:
-        settings = AlignSettings(modes=frozenset({AlignMode.TRANSFORM}), ego_frame=frame)
-        first = transform_sample(replace(first, pose=None, settings=settings), _in_input(pose))
-    return [replace(first, query=q, region=_region(q)) for q in queries]
-
-
-def _in_input(pose: EgoPose) -> EgoPose:
-    camera = pose.reference_from_camera
-    return replace(pose, reference_from_camera=replace(camera, target=Frame.INPUT))
-
-
-def _region(query: Query) -> Region | None:
-    """The query's region in INPUT; it is an object, so it has no coordinates to move."""
-    return query.region and replace(query.region, frame=Frame.INPUT)
+def row_of(item: Features) -> dict[str, NDArray[Any]]:
+    """The compact form of an encoded room."""
+    n_objects = len(item["attributes"])
+    names = np.full((n_objects, NAME_WORDS), PAD, dtype=np.int16)
+    for i, name in enumerate(item["names"]):
+        names[i, : len(name)] = name
+    return {
+        "tokens": item["tokens"].numpy().astype(np.int16),
+        "segments": item["segments"].numpy().astype(np.int8),
+        "names": names,
+        "attributes": item["attributes"].numpy().astype(np.float16),
+        "n_objects": np.array(n_objects, dtype=np.uint8),
+    }

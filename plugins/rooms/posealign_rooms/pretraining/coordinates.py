@@ -51,7 +51,7 @@ class _Axis:
 
     layout: Layout
     name: str
-    values: NDArray[np.float64]
+    values: NDArray[np.floating]
     named: list[int]
 
     def of_kind(self, kind: str) -> list[int]:
@@ -64,24 +64,28 @@ class _Axis:
 
 
 def ask_coordinates(
-    sample: AlignedSample, layout: Layout, rng: np.random.Generator, n: int
+    sample: AlignedSample,
+    layout: Layout,
+    centers: NDArray[np.floating],
+    rng: np.random.Generator,
+    n: int,
 ) -> list[AlignedSample]:
     """Ask up to n questions about the coordinates of a room's objects.
 
     Args:
-        sample: A sample of the room; its scene, in INPUT, says where the objects are.
+        sample: A sample of the room.
         layout: The room, for the names of its objects.
+        centers: (K, 3) where the objects are in the frame that the model is shown, metres.
         rng: The only source of randomness.
         n: How many to try; a doubtful one is dropped.
     """
-    objects = sample.scene.objects
     named = [i for i, name in enumerate(layout.names) if name is not None]
-    if objects is None or len(named) < 2:
+    if len(named) < 2:
         return []
     asked = []
     for _ in range(n):
         k = int(rng.choice(3, p=(0.4, 0.4, 0.2)))
-        axis = _Axis(layout, "xyz"[k], objects.centers[:, k], named)
+        axis = _Axis(layout, "xyz"[k], centers[:, k], named)
         found = _FORMS[rng.integers(len(_FORMS))](axis, rng)
         if found is not None:
             asked.append(_sample(sample, found))
