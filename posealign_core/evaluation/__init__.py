@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posealign_core.evaluation.draws import paired_difference
     from posealign_core.evaluation.evaluator import Evaluator, PredictOutcome
     from posealign_core.evaluation.metrics.texts import TextTools
     from posealign_core.evaluation.parts import Shard, merge_parts
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from posealign_core.evaluation.result import (
         BenchmarkResult,
         load_result,
-        paired_difference,
         require_one_protocol,
         save_result,
     )
@@ -52,7 +52,7 @@ _HOME = {
     "TextTools": "metrics.texts",
     "load_result": "result",
     "merge_parts": "parts",
-    "paired_difference": "result",
+    "paired_difference": "draws",
     "protocol_names": "protocols",
     "read_predictions": "records",
     "require_one_protocol": "result",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,20 @@ from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader
 
 from posealign_core.align import answer_to_prediction
-from posealign_core.errors import BackboneError, DataError
+from posealign_core.errors import BackboneError, DataError, PoseAlignWarning
 from posealign_core.evaluation.batches import EncodedQueries, batches_by_length
-from posealign_core.evaluation.parts import ALONE, Part, Shard, merge_parts, require_run
+from posealign_core.evaluation.parts import Part, merge_parts, require_run
+from posealign_core.evaluation.processes import own_shard, wait_for_all
 from posealign_core.evaluation.records import pose_from_record, prediction_to_record, read_records
 from posealign_core.pipeline import count_fallbacks, count_poses
 from posealign_core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from posealign_core.backbone import Backbone, Batch, RawAnswer, SampleEncoder
+    from posealign_core.backbone import Backbone, RawAnswer, SampleEncoder
+    from posealign_core.evaluation.parts import Shard
     from posealign_core.pipeline import QueryPipeline
     from posealign_core.structures import AlignedSample, GenerationOptions, Prediction, Query
 
@@ -76,40 +79,45 @@ class Evaluator:
         output_path: Path,
         *,
         run_id: str = "",
-        shard: Shard = ALONE,
+        shard: Shard | None = None,
     ) -> PredictOutcome:
         """Answer queries into a file with one JSON object per line.
 
-        Killed at any time and called again, it goes on with what is missing. One of several
-        processes writes its own part; `merge_parts` joins the parts when all are done.
+        Killed at any time and called again, it goes on with what is missing. Processes that
+        torchrun started share the work and each return with the whole file. A batch that does not
+        fit into memory is halved, and a warning says so.
 
         Args:
             backbone: Moved to the device that suits; answers in evaluation mode.
             encoder: The backbone's encoder.
             pipeline: Makes the samples.
             queries: Queries of one benchmark.
-            options: How answers are decoded.
+            options: How answers are decoded, where `Backbone.decoding` is silent.
             output_path: The file.
             run_id: What made the predictions, the run's digest for example; stored beside each.
-            shard: The share of this process.
+            shard: The share of this process, whose part the caller joins with `merge_parts`;
+                torchrun's share, and the parts are joined here, where None.
 
         Raises:
-            BackboneError: The backbone gives another number of answers than it was asked for.
+            BackboneError: The backbone gives another number of answers than it was asked for, or a
+                single question does not fit into memory.
             DataError: Query ids are not distinct, or the file holds predictions of another run.
         """
         keys = [query.query_id for query in queries]
         if len(set(keys)) != len(keys):
             raise DataError(f"{output_path}: wanted queries with distinct ids, found some twice")
+        if queries:
+            options = backbone.decoding.get(queries[0].benchmark, options)
         run = self._run(pipeline, options, run_id)
         if output_path.is_file():
             records = read_records(output_path)
             require_run(output_path, records, run)
             _require_keys(output_path, records, keys)
             return _outcome(output_path, records, n_new=0)
-        part = Part(shard.path(output_path), run)
-        mine = shard.of(queries)
+        share = own_shard() if shard is None else shard
+        part = Part(share.path(output_path), run)
+        mine = share.of(queries)
         pending = [query for query in mine if query.query_id not in part.records]
-        batches = self._batches(encoder, pipeline, pending)
         with progress_bar() as bar:
             bar.add_task(
                 f"predict {part.path.stem}",
@@ -117,29 +125,29 @@ class Evaluator:
                 completed=len(mine) - len(pending),
                 note="",
             )
-            for records in self._answer(backbone, batches, options, run):
+            encoded = EncodedQueries(encoder, pipeline, pending, self.pose_draw)
+            for records in self._answer(backbone, encoded, pending, options, run):
                 part.append(records)
                 bar.advance(bar.task_ids[0], len(records))
         _require_keys(part.path, list(part.records.values()), [q.query_id for q in mine])
         part.finish()
-        if shard.world_size > 1:
+        if shard is not None and shard.world_size > 1:
             return _outcome(part.path, list(part.records.values()), n_new=len(pending))
-        merge_parts(output_path, 1, keys)
-        return _outcome(output_path, list(part.records.values()), n_new=len(pending))
+        _merge(output_path, share, keys)
+        return _outcome(output_path, read_records(output_path), n_new=len(pending))
 
     def _answer(
         self,
         backbone: Backbone,
-        batches: Iterable[tuple[Batch, list[AlignedSample]]],
+        encoded: EncodedQueries,
+        queries: Sequence[Query],
         options: GenerationOptions,
         run: Mapping[str, Any],
     ) -> Iterator[list[dict[str, Any]]]:
         """Records of one batch after the other."""
         device = _device()
         backbone.to(device).eval()
-        for batch, samples in batches:
-            with torch.inference_mode():
-                answers = backbone.generate(send_to_device(batch, device), options)
+        for answers, samples in self._answers(backbone, encoded, queries, options, device):
             if len(answers) != len(samples):
                 raise BackboneError(
                     f"{type(backbone).__name__}: wanted {len(samples)} answers to a batch, found "
@@ -155,16 +163,35 @@ class Evaluator:
                 for answer, sample in zip(answers, samples, strict=True)
             ]
 
-    def _batches(
-        self, encoder: SampleEncoder, pipeline: QueryPipeline, queries: Sequence[Query]
-    ) -> Iterable[tuple[Batch, list[AlignedSample]]]:
-        encoded = EncodedQueries(encoder, pipeline, queries, self.pose_draw)
-        return DataLoader(
+    def _answers(
+        self,
+        backbone: Backbone,
+        encoded: EncodedQueries,
+        queries: Sequence[Query],
+        options: GenerationOptions,
+        device: torch.device,
+    ) -> Iterator[tuple[list[RawAnswer], list[AlignedSample]]]:
+        """Answers to one batch after the other; smaller batches once memory has run out."""
+        planned = batches_by_length(queries, self.batch_size)
+        loader = DataLoader(
             encoded,
-            batch_sampler=batches_by_length(queries, self.batch_size),
-            collate_fn=encoded.collate,
+            batch_sampler=planned,
+            collate_fn=list,  # joined here, where it is known how many fit
             num_workers=self.workers,
         )
+        size = self.batch_size
+        for items in loader:
+            left = items
+            while left:
+                batch, samples = encoded.collate(left[:size])
+                try:
+                    with torch.inference_mode():
+                        answers = backbone.generate(send_to_device(batch, device), options)
+                except torch.OutOfMemoryError as error:
+                    size = _halved(min(size, len(left)), error)
+                    continue
+                yield answers, samples
+                left = left[size:]
 
     def _run(
         self, pipeline: QueryPipeline, options: GenerationOptions, run_id: str
@@ -201,6 +228,36 @@ def _outcome(path: Path, records: Sequence[Mapping[str, Any]], *, n_new: int) ->
         pose_counts=count_poses(poses),
         fallback_reasons=count_fallbacks(poses),
     )
+
+
+def _merge(output_path: Path, share: Shard, keys: Sequence[str]) -> None:
+    """Join the parts once, when the last process has written its own."""
+    wait_for_all()
+    if share.rank == 0:
+        merge_parts(output_path, share.world_size, keys)
+    wait_for_all()
+
+
+def _halved(size: int, error: torch.OutOfMemoryError) -> int:
+    """Half a batch size that did not fit.
+
+    Raises:
+        BackboneError: It was one.
+    """
+    if size == 1:
+        raise BackboneError(
+            "evaluation: a single question does not fit into memory; use a smaller preset or dtype "
+            "bfloat16, lower num_beams, or free the GPU"
+        ) from error
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    warnings.warn(
+        f"evaluation: out of memory with {size} questions at once; going on with {size // 2}. Set "
+        f"evaluate.batch_size to {size // 2} to begin so",
+        PoseAlignWarning,
+        stacklevel=2,
+    )
+    return size // 2
 
 
 def _device() -> torch.device:

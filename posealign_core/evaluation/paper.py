@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from posealign_core.evaluation.statistics import Estimate
 
-__all__ = ["BANDS", "MIN_DRAWS", "SOURCE", "Band", "PaperTable", "paper_tables"]
+__all__ = ["BANDS", "MIN_DRAWS", "PAPER_JUDGE", "SOURCE", "Band", "PaperTable", "paper_tables"]
 
 SOURCE = "Direction-aware 3D Large Multimodal Models, arXiv 2602.19063"
+PAPER_JUDGE = "gpt-oss-20b"
+"""The model behind the judge accuracies of the main tables."""
 MIN_DRAWS = 3
 """A figure is compared as the mean of so many pose draws at least, and of as many judgements."""
 
@@ -86,12 +88,14 @@ class Band:
         low: Lowest passing value.
         high: Highest passing value.
         interval_too: Whether the whole 95 % interval must lie in the band.
+        of_difference: Whether it is the paired difference to the baseline that is measured.
     """
 
     figure: str
     low: float = float("-inf")
     high: float = float("inf")
     interval_too: bool = False
+    of_difference: bool = False
 
     def holds(self, estimate: Estimate) -> bool:
         """Say whether an estimate (shares, not per cent) passes; without a mean it does not."""
@@ -106,7 +110,10 @@ BANDS: Mapping[str, Band] = MappingProxyType(
         "clip": Band(figure="ScanRefer mask_iou, T, released Clip 0.3", low=53.9, high=56.9),
         "top": Band(figure="ScanRefer mask_iou, T, Top", low=67.0, high=70.0),
         "baseline on posed data": Band(
-            figure="ScanRefer mask_iou, baseline asked with T minus without", low=-6.0, high=-4.0
+            figure="ScanRefer mask_iou, baseline asked with T minus without",
+            low=-6.0,
+            high=-4.0,
+            of_difference=True,
         ),
         "random poses at test": Band(
             figure="ScanRefer mask_iou, T, random extrinsics at test", low=41.4, high=44.4
@@ -115,6 +122,7 @@ BANDS: Mapping[str, Band] = MappingProxyType(
             figure="ScanQA judge accuracy, T minus baseline, paired",
             low=1e-9,
             interval_too=True,
+            of_difference=True,
         ),
     }
 )

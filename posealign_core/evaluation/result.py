@@ -15,12 +15,9 @@ from posealign_core.errors import DataError
 from posealign_core.evaluation.metrics.corpus import corpus_value, family_of
 from posealign_core.evaluation.statistics import (
     Estimate,
-    PairedDifference,
     estimate,
     estimate_of_sums,
-    paired_difference_of_sums,
 )
-from posealign_core.evaluation.statistics import paired_difference as _paired_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BenchmarkResult",
     "load_result",
-    "paired_difference",
     "require_one_protocol",
     "save_result",
 ]
@@ -99,16 +95,20 @@ class BenchmarkResult:
         Raises:
             DataError: There is no such metric or subset.
         """
-        rows = self._rows(metric, subset)
+        rows = self.rows(metric, subset)
         scene_ids = [self.scene_ids[i] for i in rows]
-        corpus = self._corpus(metric)
+        corpus = self.corpus(metric)
         if corpus is None:
             return estimate(self._values(metric, rows), scene_ids)
         statistics, value = corpus
         return estimate_of_sums([statistics[i] for i in rows], value, scene_ids)
 
-    def _rows(self, metric: str, subset: str) -> list[int]:
-        """Places of the subset's questions that count for the metric."""
+    def rows(self, metric: str, subset: str) -> list[int]:
+        """Places of the subset's questions that count for the metric.
+
+        Raises:
+            DataError: There is no such metric or subset.
+        """
         if metric not in self.scores or subset not in self.subsets:
             raise DataError(
                 f"{self.benchmark}: wanted {metric!r} on {subset!r}, found the metrics "
@@ -120,39 +120,13 @@ class BenchmarkResult:
     def _values(self, metric: str, rows: Sequence[int]) -> NDArray[np.float64]:
         return np.array([self.scores[metric][i] for i in rows], dtype=np.float64)
 
-    def _corpus(self, metric: str) -> tuple[Sequence[Sequence[float]], Callable[[Any], Any]] | None:
-        """Statistics that a metric is computed from, and how; None for a mean of scores."""
+    def corpus(self, metric: str) -> tuple[Sequence[Sequence[float]], Callable[[Any], Any]] | None:
+        """Statistics that a corpus metric adds up, and the metric of the sums; None for means."""
         name, _, threshold = metric.partition("@")
         family = f"{family_of(name)}@{threshold}" if threshold else family_of(name)
         if family not in self.statistics:
             return None
         return self.statistics[family], partial(corpus_value, name)
-
-
-def paired_difference(
-    run: BenchmarkResult, baseline: BenchmarkResult, metric: str, subset: str = "all"
-) -> PairedDifference:
-    """Compare two runs on the same questions.
-
-    Raises:
-        DataError: The runs were not asked the same questions, were scored by different rules, or
-            lack the metric or the subset.
-    """
-    require_one_protocol([run, baseline])
-    if run.keys != baseline.keys or run.subsets.get(subset) != baseline.subsets.get(subset):
-        raise DataError(
-            f"{run.benchmark}: wanted two runs on the same questions, found {len(run.keys)} and "
-            f"{len(baseline.keys)}, {len({*run.keys} & {*baseline.keys})} of them in common"
-        )
-    theirs = set(baseline._rows(metric, subset))
-    rows = [i for i in run._rows(metric, subset) if i in theirs]
-    scene_ids = [run.scene_ids[i] for i in rows]
-    a, b = run._values(metric, rows), baseline._values(metric, rows)
-    ours, others = run._corpus(metric), baseline._corpus(metric)
-    if ours is None or others is None:
-        return _paired_difference(a, b, scene_ids)
-    sums = [[statistics[i] for i in rows] for statistics in (ours[0], others[0])]
-    return paired_difference_of_sums((a, sums[0]), (b, sums[1]), ours[1], scene_ids)
 
 
 def require_one_protocol(results: Iterable[BenchmarkResult]) -> None:

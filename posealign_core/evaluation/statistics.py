@@ -26,7 +26,6 @@ __all__ = [
     "estimate_over_draws",
     "mcnemar_p_value",
     "paired_difference",
-    "paired_difference_of_sums",
     "spread",
 ]
 
@@ -177,56 +176,15 @@ def paired_difference(
         DataError: The numbers of scores differ.
     """
     a, b = np.asarray(run, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
-    _require_same(a, b)
-    return _paired(a, b, estimate(a - b, scene_ids, seed=seed))
-
-
-def paired_difference_of_sums(
-    run: tuple[ArrayLike, ArrayLike],
-    baseline: tuple[ArrayLike, ArrayLike],
-    value: Statistic,
-    scene_ids: Sequence[str],
-    *,
-    seed: int = 0,
-) -> PairedDifference:
-    """Compare two runs by a metric that is no mean of scores.
-
-    Args:
-        run: (n,) scores of the questions one by one, which say where it is better, and (n, S)
-            statistics.
-        baseline: Those of the baseline, of the same questions in the same order.
-        value: The metric of (..., S) sums.
-        scene_ids: n scene names.
-        seed: Of the bootstrap.
-
-    Raises:
-        DataError: The numbers of scores differ.
-    """
-    (a, s), (b, t) = ([np.asarray(x, dtype=np.float64) for x in pair] for pair in (run, baseline))
-    _require_same(a, b)
-    n = s.shape[1]
-    difference = estimate_of_sums(
-        np.concatenate([s, t], axis=1),
-        lambda sums: value(sums[..., :n]) - value(sums[..., n:]),
-        scene_ids,
-        seed=seed,
-    )
-    return _paired(a, b, difference)
-
-
-def _require_same(a: NDArray[Any], b: NDArray[Any]) -> None:
     if a.shape != b.shape:
         raise DataError(
             f"paired difference: wanted the same questions in both runs, found {len(a)} and "
             f"{len(b)} scores"
         )
-
-
-def _paired(a: NDArray[Any], b: NDArray[Any], difference: Estimate) -> PairedDifference:
     n_better, n_worse = int((a > b).sum()), int((a < b).sum())
     binary = np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all()
     return PairedDifference(
-        difference=difference,
+        difference=estimate(a - b, scene_ids, seed=seed),
         p_value=mcnemar_p_value(n_better, n_worse) if binary else None,
         n_better=n_better,
         n_worse=n_worse,

@@ -17,6 +17,7 @@ from posealign_core.geometry.conventions import (
 )
 from posealign_core.geometry.frames import Frame, RigidTransform, are_rigid, is_rigid
 from posealign_core.geometry.intrinsics import SCANNET_CONSTANT, Intrinsics
+from posealign_core.geometry.rotation import reflection_of, rotation_about
 
 __all__ = [
     "SCANNET_CONSTANT",
@@ -33,5 +34,7 @@ __all__ = [
     "ego_from_camera",
     "is_rigid",
     "move_corners",
+    "reflection_of",
+    "rotation_about",
     "world_from_camera_rdf",
 ]

@@ -12,6 +12,7 @@ from posealign_core.judge.probes import (
     Expected,
     ProbeOutcome,
     apply_probe,
+    other_answers,
     probe_outcome,
 )
 from posealign_core.judge.runner import judge_requests
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["audit_judge"]
 
-LABEL_ORDER = "label_order"
+LABEL_ORDER, EXAMPLE_ORDER, OTHER_ANSWER = "label_order", "example_order", "other_answer"
 
 
 def audit_judge(
@@ -59,11 +60,14 @@ def audit_judge(
     """
 
     def statuses(
-        name: str, asked: Sequence[JudgeRequest], how: JudgeSettings = settings
+        name: str,
+        asked: Sequence[JudgeRequest],
+        how: JudgeSettings = settings,
+        rules: Rubric = rubric,
     ) -> dict[str, Status]:
         on_probe(name)
         path = folder / f"{name}.jsonl"
-        outcome = judge_requests(asked, judge(), rubric, how, path, cache=cache)
+        outcome = judge_requests(asked, judge(), rules, how, path, cache=cache)
         if outcome.stopped:
             raise JudgeError(f"audit stopped at probe {name!r}: {outcome.stopped}")
         draws = draws_by_key(outcome.verdicts)
@@ -76,6 +80,12 @@ def audit_judge(
         after = statuses(probe.name, changed)
         pairs = [(before[key], status) for key, status in after.items()]
         outcomes.append(probe_outcome(probe.name, probe.expected, pairs))
+    others = statuses(OTHER_ANSWER, other_answers(requests))
+    pairs = [(before[key], status) for key, status in others.items()]
+    outcomes.append(probe_outcome(OTHER_ANSWER, Expected.INCORRECT, pairs))
+    reordered = statuses(EXAMPLE_ORDER, requests, rules=rubric.with_examples_reversed)
+    pairs = [(before[key], status) for key, status in reordered.items()]
+    outcomes.append(probe_outcome(EXAMPLE_ORDER, Expected.SAME, pairs))
     orders = [
         statuses(
             f"{LABEL_ORDER}_{rule.value}", requests, dataclasses.replace(settings, label_rule=rule)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from posealign_core.atomic import write_text
 from posealign_core.errors import DataError
 from posealign_core.judge.accuracy import draws_by_key, majority
+from posealign_core.judge.agreement import agreement
 from posealign_core.judge.lines import read_lines
 from posealign_core.judge.verdict import Status
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from posealign_core.judge.agreement import Agreement
     from posealign_core.judge.verdict import Verdict
 
-__all__ = ["labels_of_verdicts", "read_labels", "write_labels"]
+__all__ = ["label_agreement", "labels_of_verdicts", "read_labels", "write_labels"]
 
 _LABELS = {Status.CORRECT: True, Status.INCORRECT: False}
 
@@ -25,6 +27,18 @@ _LABELS = {Status.CORRECT: True, Status.INCORRECT: False}
 def labels_of_verdicts(verdicts: Iterable[Verdict]) -> dict[str, bool | None]:
     """What a labelling judge said, by key; None where it did not say."""
     return {key: _LABELS.get(majority(draws)) for key, draws in draws_by_key(verdicts).items()}
+
+
+def label_agreement(
+    first: Mapping[str, bool | None], second: Mapping[str, bool | None]
+) -> Agreement:
+    """Compare two labellers on the questions that both labelled.
+
+    Raises:
+        DataError: There is none.
+    """
+    common = [k for k, label in first.items() if label is not None and second.get(k) is not None]
+    return agreement([bool(first[k]) for k in common], [bool(second[k]) for k in common])
 
 
 def write_labels(

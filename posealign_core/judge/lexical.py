@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LexicalJudge"]
 
-VERSION = "1"
+VERSION = "2"
 """Rises when a rule changes."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from posealign_core.judge.mirror import mirrored
+from posealign_core.evaluation.mirror import mirrored
 from posealign_core.judge.verdict import Status
 
 if TYPE_CHECKING:
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from posealign_core.judge.request import JudgeRequest
 
-__all__ = ["PROBES", "Expected", "Probe", "ProbeOutcome", "apply_probe", "probe_outcome"]
+__all__ = [
+    "PROBES",
+    "Expected",
+    "Probe",
+    "ProbeOutcome",
+    "apply_probe",
+    "other_answers",
+    "probe_outcome",
+]
 
 _COUNT = re.compile(r"\b\d+\b")
 
@@ -93,6 +101,46 @@ def _from_reference(template: str) -> Callable[[JudgeRequest], JudgeRequest | No
     return change
 
 
+def _lower_case_reference(request: JudgeRequest) -> JudgeRequest | None:
+    if not request.references:
+        return None
+    return dataclasses.replace(request, prediction=request.references[0].lower())
+
+
+def _unsupported_direction(request: JudgeRequest) -> JudgeRequest | None:
+    """A side that no reference of a caption speaks of; rubrics let it pass or not (judge R14)."""
+    texts = (request.prediction or "", *request.references)
+    if request.question or any(_sides(text) for text in texts):
+        return None
+    return dataclasses.replace(request, prediction=f"{request.prediction} It is on the left.")
+
+
+def other_answers(requests: Sequence[JudgeRequest]) -> list[JudgeRequest]:
+    """Each question answered with the reference of another one of its sort about its scan.
+
+    Questions are of a sort where they begin with the same two words. A judge must reject the
+    answers, since none is like a reference of its own question.
+    """
+    changed = []
+    for request in requests:
+        own = {reference.lower() for reference in request.references}
+        for other in requests:
+            wrong = next(iter(other.references), "")
+            if _sort(other) == _sort(request) and wrong and not _alike(wrong.lower(), own):
+                changed.append(dataclasses.replace(request, prediction=wrong))
+                break
+    return changed
+
+
+def _sort(request: JudgeRequest) -> tuple[str, list[str]]:
+    return request.scene_id, (request.question or "").lower().split()[:2]
+
+
+def _alike(answer: str, references: set[str]) -> bool:
+    """Whether one text is a part of the other."""
+    return any(answer in reference or reference in answer for reference in references)
+
+
 def _references_reversed(request: JudgeRequest) -> JudgeRequest | None:
     if len(set(request.references)) < 2:
         return None
@@ -152,6 +200,22 @@ PROBES: Mapping[str, Probe] = {
             name="reference_in_sentence",
             expected=Expected.CORRECT,
             change=_from_reference("I would say: {answer}."),
+        ),
+        Probe(
+            name="reference_lower_case",
+            expected=Expected.CORRECT,
+            change=_lower_case_reference,
+        ),
+        Probe(
+            name="hedging",
+            expected=Expected.INCORRECT,
+            change=_from_reference("{answer}, or a giraffe, or a fire engine"),
+        ),
+        Probe(
+            name="unsupported_direction",
+            expected=Expected.SAME,
+            change=_unsupported_direction,
+            only_accepted=True,
         ),
         Probe(name="empty", expected=Expected.INCORRECT, change=_answered("")),
         Probe(

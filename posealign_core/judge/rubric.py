@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from posealign_core.errors import ConfigError, UnknownComponentError
 from posealign_core.judge.quote import clean_reference, clean_text, cut, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from posealign_core.judge.request import JudgeRequest
     from posealign_core.judge.sampling import LabelOrder
 
@@ -22,6 +25,11 @@ MAX_CHARS = 4000
 """An answer, question or reference longer than this loses its middle."""
 
 _SLOT = re.compile(r"\{\{(\w+)\}\}")
+_EXAMPLE = re.compile(r"- .*\n(?:  .*\n)*")
+_EXAMPLES = re.compile(
+    rf"(?P<title>^Examples.*\n(?:(?!- ).+\n)*)(?P<list>(?:{_EXAMPLE.pattern})+)", re.MULTILINE
+)
+_TELLING_WORDS = 5
 _SLOTS = ("situation", "question", "references", "prediction", "reply")
 _FOLDER = resources.files("posealign_core.judge") / "rubrics"
 _SCHEMA_REPLY = (
@@ -93,6 +101,32 @@ class Rubric:
         """What all prompts begin with; a server that caches prefixes reads it once."""
         return _SLOT.split(self.text, maxsplit=1)[0]
 
+    @property
+    def with_examples_reversed(self) -> Rubric:
+        """The same rules with the examples in the opposite order, for audits."""
+        text = _EXAMPLES.sub(
+            lambda block: block["title"] + "".join(_EXAMPLE.findall(block["list"])[::-1]), self.text
+        )
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        return dataclasses.replace(self, text=text, sha=sha)
+
+    def items_shown(self, requests: Iterable[JudgeRequest]) -> list[str]:
+        """Keys of the requests that the text gives away: a question and an accepted answer to it.
+
+        A caption, which has no question, is given away by a reference of five words or more.
+        """
+        text = _plain(self.text)
+        return [
+            request.key
+            for request in requests
+            if _holds(text, request.question)
+            if any(
+                _holds(text, reference)
+                for reference in map(clean_reference, request.references)
+                if request.question or len(reference.split()) >= _TELLING_WORDS
+            )
+        ]
+
     def render(
         self, request: JudgeRequest, order: LabelOrder, *, structured: bool = False
     ) -> Prompt:
@@ -114,6 +148,15 @@ class Rubric:
         }
         text = _SLOT.sub(lambda slot: fillings[slot[1]], self.text)
         return Prompt(text=text, order=order, structured=structured, note=_note(request))
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _holds(text: str, part: str | None) -> bool:
+    """Whether a plain text holds a part, word by word; the empty part is in every text."""
+    return f" {_plain(part or '')} ".replace("  ", " ") in f" {text} "
 
 
 def _quoted(text: str) -> str:

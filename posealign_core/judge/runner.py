@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from posealign_core.errors import DataError, JudgeError
+from posealign_core.errors import ConfigError, DataError, JudgeError
 from posealign_core.judge.caller import Caller, Tally
 from posealign_core.judge.engine import Ask, RefusedError, Reply, UnreachableError
 from posealign_core.judge.journal import Journal
@@ -87,7 +87,15 @@ def judge_requests(
     Raises:
         DataError: `out` holds verdicts of another judge, rubric or set of requests.
         JudgeError: The judge cannot be opened.
+        ConfigError: The rubric shows a question that is to be judged, with its answer.
     """
+    shown = rubric.items_shown(requests)
+    if shown:
+        fault = (
+            f"its examples give away {len(shown)} of the items to be judged, first {shown[0]!r}; "
+            "take examples from elsewhere"
+        )
+        raise ConfigError([fault], source=f"rubric {rubric.name}")
     runner = _Runner(judge, rubric, settings, Journal(out), on_verdict)
     return asyncio.run(runner.run(requests, cache))
 

@@ -102,11 +102,14 @@ def contradicts(answer: Sequence[str], reference: Sequence[str]) -> bool:
 def answers_match(answer: str, reference: str) -> bool:
     """Whether an answer holds all content words of a reference, and nothing that excludes it.
 
+    One that offers a choice ("a lamp or a vase") commits to nothing and does not match.
+
     An answer that only holds some of them counts when the reference holds all of the answer's, so
     that "table" answers "brown table"; a direction, number or colour alone does not.
     """
     a, r = normal_words(answer), normal_words(reference)
-    if not a or not r or contradicts(a, r):
+    hedged = "or" in a and "or" not in r
+    if not a or not r or hedged or contradicts(a, r):
         return False
     content_a, content_r = _content(answer), _content(reference)
     if set(content_r) <= set(content_a):

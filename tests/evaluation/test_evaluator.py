@@ -4,6 +4,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from learning_toy import (
@@ -17,7 +18,7 @@ from learning_toy import (
 )
 
 from posealign_core.backbone import Batch, GenerationOptions, RawAnswer
-from posealign_core.errors import BackboneError, DataError
+from posealign_core.errors import BackboneError, DataError, PoseAlignWarning
 from posealign_core.evaluation import (
     Evaluator,
     PredictOutcome,
@@ -209,6 +210,42 @@ def test_a_backbone_must_answer_every_item(tmp_path: Path) -> None:
 
     with pytest.raises(BackboneError, match="wanted 16 answers to a batch, found 15"):
         predict(tmp_path, backbone=Forgetful(ToyConfig()))
+
+
+class Cramped(Counting):
+    """Has memory for a few questions only."""
+
+    def __init__(self, n_fit: int) -> None:
+        super().__init__()
+        self.n_fit = n_fit
+
+    def generate(self, batch: Batch, options: GenerationOptions) -> list[RawAnswer]:
+        answers = super().generate(batch, options)
+        if len(answers) > self.n_fit:
+            raise torch.OutOfMemoryError("no room")
+        return answers
+
+
+def test_a_batch_that_does_not_fit_is_halved(tmp_path: Path) -> None:
+    predict(tmp_path, output="roomy.jsonl")
+    backbone = Cramped(n_fit=5)
+    with pytest.warns(PoseAlignWarning, match="out of memory with") as warned:
+        outcome = predict(tmp_path, backbone=backbone, batch_size=16)
+    assert [str(w.message).split("; ")[1].split(".")[0] for w in warned] == [
+        "going on with 8",
+        "going on with 4",
+    ]
+    assert outcome.n_predictions == len(RECOVERED)
+    assert backbone.n_batches == 2 + 6  # of 4 each; what has run out once is not tried again
+    assert (tmp_path / "p.jsonl").read_bytes() == (tmp_path / "roomy.jsonl").read_bytes()
+
+
+def test_a_single_question_that_does_not_fit_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.warns(PoseAlignWarning),
+        pytest.raises(BackboneError, match="single question does not fit into memory; use"),
+    ):
+        predict(tmp_path, backbone=Cramped(n_fit=0), batch_size=2)
 
 
 def test_a_backbone_may_decode_its_own_way(tmp_path: Path) -> None:

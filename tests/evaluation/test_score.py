@@ -185,7 +185,7 @@ def test_two_runs_are_compared_on_the_same_questions() -> None:
     assert (found.n_better, found.n_worse, found.p_value) == (4, 0, 0.125)
     assert paired_difference(good, bad, "em").difference.mean == pytest.approx(5 / 6)
     fewer = score_predictions(flagged(3), [], no_scene)
-    with pytest.raises(DataError, match="same questions, found 6 and 3, 3 of them"):
+    with pytest.raises(DataError, match="same questions in all runs, found 6 and 3, 3 of them"):
         paired_difference(good, fewer, "em")
 
 

@@ -13,7 +13,6 @@ from posealign_core.evaluation.statistics import (
     estimate_over_draws,
     mcnemar_p_value,
     paired_difference,
-    paired_difference_of_sums,
     spread,
 )
 
@@ -142,19 +141,6 @@ def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
     ]
     found = estimate(values, scenes.tolist())
     assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.01)
-
-
-def test_paired_difference_of_a_corpus_metric() -> None:
-    run, baseline = [[2, 2], [1, 4]], [[1, 2], [1, 4]]
-    found = paired_difference_of_sums(
-        ([1.0, 0.25], run), ([0.5, 0.25], baseline), ratio, ["a", "b"]
-    )
-    assert found.difference.mean == pytest.approx(3 / 6 - 2 / 6)
-    # Twice the second scene differs by nothing, twice the first by a half.
-    assert (found.difference.low, found.difference.high) == pytest.approx((0, 0.5))
-    assert (found.n_better, found.n_worse, found.p_value) == (1, 0, None)
-    with pytest.raises(DataError, match="2 and 1"):
-        paired_difference_of_sums(([1, 1], run), ([1], baseline[:1]), ratio, ["a", "b"])
 
 
 def test_spread_over_draws() -> None:

@@ -74,6 +74,12 @@ def test_rules_and_the_lexical_labeller_agree(folder):
     assert labels[0] == labels[1] == [True, False, False]
 
 
+def test_the_labeller_is_compared_with_a_word_list(folder, capsys):
+    out = str(folder / "L.jsonl")
+    assert judge("label", folder, "--rule", "llm", "--against", "r3d_words", "--out", out) == 0
+    assert "agreement with r3d_words: 1.000, kappa 1.000" in capsys.readouterr().out
+
+
 def test_dry_run_asks_nothing(folder, capsys):
     arguments = ["--pred", str(folder / "P.jsonl"), "--out", str(folder / "V.jsonl"), "--dry-run"]
     arguments += ["--judge", "openai", "--price-in", "1", "--price-out", "10"]

@@ -6,11 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posealign_core.evaluation.mirror import mirrored
 from posealign_core.judge.audit import audit_judge
 from posealign_core.judge.engine import Reply
 from posealign_core.judge.lexical import LexicalJudge
-from posealign_core.judge.mirror import mirrored
-from posealign_core.judge.probes import PROBES, Expected, apply_probe, probe_outcome
+from posealign_core.judge.probes import (
+    PROBES,
+    Expected,
+    apply_probe,
+    other_answers,
+    probe_outcome,
+)
+from posealign_core.judge.rubric import built_in_rubrics, load_rubric
 from posealign_core.judge.settings import JudgeSettings, Limits
 from posealign_core.judge.verdict import Status
 
@@ -102,3 +109,33 @@ def test_audit_finds_a_judge_that_prefers_a_letter(tmp_path, rubric):
     sound = audit_judge(requests, LexicalJudge, rubric, settings, tmp_path / "sound")
     failed = {outcome.probe: outcome.fail_rate for outcome in sound if outcome.fail_rate}
     assert failed == {}
+
+
+def test_hedges_and_unsupported_sides():
+    assert changed("hedging").prediction == "a lamp, or a giraffe, or a fire engine"
+    assert changed("reference_lower_case", references=("A Lamp",)).prediction == "a lamp"
+    caption = {"question": None, "references": ("a lamp",), "prediction": "A lamp."}
+    assert changed("unsupported_direction", **caption).prediction == "A lamp. It is on the left."
+    assert changed("unsupported_direction") is None
+    sided = {**caption, "references": ("a lamp left of it",)}
+    assert changed("unsupported_direction", **sided) is None
+
+
+def test_answers_to_another_question_of_the_same_sort():
+    first, second = make_request(0), dataclasses.replace(make_request(1), references=("a bed",))
+    elsewhere = dataclasses.replace(make_request(9), references=("a sofa",))
+    found = other_answers([first, second, elsewhere])
+    assert [(r.key, r.prediction) for r in found] == [("q0", "a bed"), ("q1", "a lamp")]
+
+
+@pytest.mark.parametrize("name", built_in_rubrics())
+def test_examples_in_the_opposite_order(name):
+    rubric = load_rubric(name)
+    other = rubric.with_examples_reversed
+    lines, reversed_lines = (
+        [line for line in r.text.splitlines() if line.startswith("- ")] for r in (rubric, other)
+    )
+    assert len(other.text) == len(rubric.text)
+    assert other.sha != rubric.sha
+    assert sorted(lines) == sorted(reversed_lines)
+    assert lines != reversed_lines

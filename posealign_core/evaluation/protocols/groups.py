@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from posealign_core.structures import Query
 
-__all__ = ["benchmark_groups", "read_label_map", "unique_and_multiple"]
+__all__ = ["LABEL_MAP", "benchmark_groups", "read_label_map", "unique_and_multiple"]
 
+LABEL_MAP = "scannetv2-labels.combined.tsv"
+"""ScanNet's own name of its label map."""
 _SCANNET_CLASSES = frozenset(
     (
         *("cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
