@@ -17,6 +17,7 @@ __all__ = [
     "add_benchmark_argument",
     "add_config_arguments",
     "add_run_arguments",
+    "open_folder",
     "open_run",
     "read_config",
 ]
@@ -74,7 +75,6 @@ def open_run(args: argparse.Namespace, host: PluginHost) -> Run:
         ConfigError: `--run` came together with arguments that would change its configuration, or
             the configuration has faults.
     """
-    from posealign_core.config.load import load_run_config
     from posealign_core.errors import ConfigError
     from posealign_core.runs.folder import RunFolder
     from posealign_core.runs.run import Run
@@ -86,14 +86,27 @@ def open_run(args: argparse.Namespace, host: PluginHost) -> Run:
     if args.preset or args.config or args.overrides:
         fault = "--run takes the folder's own config.yaml; leave out --preset, --config and -o"
         raise ConfigError([fault], source=str(args.run))
-    folder = RunFolder(args.run)
-    return Run(host, load_run_config(host, files=[folder.config_path]), folder, _command(args))
+    return open_folder(args.run, host)
+
+
+def open_folder(path: Path, host: PluginHost) -> Run:
+    """Continue the run in a folder, as its own `config.yaml` says.
+
+    Raises:
+        ConfigError: The folder holds no configuration, or one with faults.
+    """
+    from posealign_core.config.load import load_run_config
+    from posealign_core.runs.folder import RunFolder
+    from posealign_core.runs.run import Run
+
+    folder = RunFolder(path)
+    resolved = load_run_config(host, files=[folder.config_path])
+    return Run(host, resolved, folder, shlex.join(["posealign", "run", "--run", str(path)]))
 
 
 def _command(args: argparse.Namespace) -> str:
     """The command line that does the whole run again."""
     words = ["posealign", "run"]
-    words += ["--run", str(args.run)] if args.run else []
     words += ["--preset", args.preset] if args.preset else []
     for file in args.config:
         words += ["--config", str(file)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from posealign_core.cli.jobs import JobsCommand, add_job, add_processes
+from posealign_core.cli.superpoints import add_superpoints
 from posealign_core.errors import DataError, ExitCode
 from posealign_core.registry import resolve
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DataCommand(JobsCommand):
-    """Six small jobs on data files."""
+    """Seven small jobs on data files."""
 
     examples: ClassVar[tuple[str, ...]] = (
         "posealign data manifest",
@@ -30,12 +31,13 @@ class DataCommand(JobsCommand):
         "posealign data pack-poses PLAYGROUND/poses --scannet SCANNET",
         "posealign data match-scanqa --annotations ANNOTATIONS --playground PLAYGROUND",
         "posealign data place-situations SCANNET --annotations ANNOTATIONS",
+        "posealign data superpoints MY_SCANS",
         "posealign data verify scannet SCANNET --splits train val",
     )
 
     def add_jobs(self, jobs: Any) -> None:
         """Declare the jobs."""
-        for add in (_extract, _pack, _match, _place, _verify, _manifest):
+        for add in (_extract, _pack, _match, _place, add_superpoints, _verify, _manifest):
             add(jobs)
 
 

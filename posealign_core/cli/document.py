@@ -26,6 +26,7 @@ _EXIT_CODES = {
     ExitCode.PLUGIN: "a plugin or a package is missing or broken",
     ExitCode.CHECKS_FAILED: "a backbone breaks the contract",
     ExitCode.JUDGE_INCOMPLETE: "the judge could not give all verdicts",
+    ExitCode.BUSY: "another process is working on the same folder",
     ExitCode.INTERRUPTED: "interrupted; run the same command to continue",
 }
 

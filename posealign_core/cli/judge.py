@@ -71,7 +71,7 @@ def _grade(jobs: Any) -> None:
 def _label(jobs: Any) -> None:
     def work(args: argparse.Namespace, host: PluginHost) -> int:
         from posealign_core.evaluation.subsets import split_by_rule
-        from posealign_core.judge.labels import labels_of_verdicts, write_labels
+        from posealign_core.judge.labels import label_agreement, labels_of_verdicts, write_labels
 
         queries, requests = labelling_requests(args, host)
         code = int(ExitCode.OK)
@@ -90,6 +90,11 @@ def _label(jobs: Any) -> None:
             )
             n_critical = sum(label is True for label in labels.values())
             print(f"{args.out}: {n_critical} of {len(labels)} need a direction ({args.rule})")
+            if args.against is not None:
+                others = set(split_by_rule(queries, args.against)[0])
+                found = label_agreement(labels, {q.query_id: q.query_id in others for q in queries})
+                kappa = "undefined" if found.kappa is None else f"{found.kappa:.3f}"
+                print(f"agreement with {args.against}: {found.observed:.3f}, kappa {kappa}")
         return code
 
     parser = add_job(jobs, "label", "say of each question whether it needs a direction", work)
@@ -98,6 +103,9 @@ def _label(jobs: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, help="label file to make")
     parser.add_argument(
         "--rule", default="r3d_words", help="a word list (default: r3d_words), or llm for the judge"
+    )
+    parser.add_argument(
+        "--against", metavar="RULE", help="a word list to compare with: agreement and Cohen's kappa"
     )
 
 
@@ -190,27 +198,11 @@ def _judged(
     rubric: Rubric,
     out: Path,
 ) -> RunOutcome:
-    from posealign_core.judge.plan import is_missing
-    from posealign_core.judge.runner import judge_requests
-    from posealign_core.progress import progress_bar
+    from posealign_core.runs.judging import judge_with_progress
 
-    settings = read_settings(args)
-    n_asked = sum(not is_missing(request, rubric) for request in requests)
-    with open_cache(args) as cache, progress_bar() as bar:
-        task = bar.add_task("judging", total=n_asked * settings.draws, note="")
-        outcome = judge_requests(
-            requests,
-            make_judge(args, host),
-            rubric,
-            settings,
-            out,
-            cache=cache,
-            on_verdict=lambda n_done, tally: bar.update(
-                task,
-                completed=n_done,
-                note=f"{tally.n_cached} cached, {tally.n_failed_tries} failed tries, "
-                f"{tally.tokens_in + tally.tokens_out:,} tokens, cost {tally.cost:.4f}",
-            ),
+    with open_cache(args) as cache:
+        outcome = judge_with_progress(
+            requests, make_judge(args, host), rubric, read_settings(args), out, cache=cache
         )
     tally = outcome.tally
     print(

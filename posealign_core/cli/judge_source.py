@@ -125,18 +125,15 @@ def make_judge(args: argparse.Namespace, host: PluginHost) -> Judge:
     """
     import yaml
 
+    from posealign_core.runs.judging import build_judge
+
     parameters: dict[str, Any] = {}
     for text in args.parameters:
         name, equals, value = text.partition("=")
         if not equals:
             raise ConfigError([f"-p: wanted KEY=VALUE, found {text!r}"], source="judge")
         parameters[name] = yaml.safe_load(value)
-    factory = resolve(host.judges[args.judge])
-    try:
-        judge: Judge = factory(**parameters)
-    except TypeError as error:
-        raise ConfigError([f"parameters: {error}"], source=f"judge {args.judge}") from error
-    return judge
+    return build_judge(host, args.judge, parameters)
 
 
 def read_rubric_argument(args: argparse.Namespace, default: str) -> Rubric:

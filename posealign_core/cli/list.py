@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from posealign_core.host import PluginHost
     from posealign_core.specs import Spec
 
-KINDS = ("backbones", "benchmarks", "commands", "datasets", "judges", "selectors")
+KINDS = ("backbones", "benchmarks", "commands", "datasets", "judges", "probes", "selectors")
 
 
 class ListCommand(Command):

@@ -39,9 +39,9 @@ class ReportCommand(Command):
         from posealign_core.report.collect import find_runs
         from posealign_core.report.write import write_report
 
-        paths = [path for folder in args.runs for path in find_runs(folder)]
+        paths, left_out = find_runs(args.runs)
         output = args.output or args.runs[0] / "report.html"
-        for path in write_report(host, paths, output, title=args.title):
+        for path in write_report(host, paths, output, title=args.title, left_out=left_out):
             print(path)
         return 0
 

@@ -1,4 +1,4 @@
-"""`posealign run`: recover, train, predict, score and report, in order."""
+"""`posealign run`: recover, train, predict, score, judge and report, in order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import argparse
 
     from posealign_core.host import PluginHost
+    from posealign_core.runs.run import Run
 
 
 class RunCommand(Command):
@@ -32,16 +33,30 @@ class RunCommand(Command):
         parser.add_argument(
             "--jobs", type=int, help="processes for pose recovery (default: all cores)"
         )
+        parser.add_argument("--no-report", action="store_true", help="leave the report out")
 
     def run(self, args: argparse.Namespace, host: PluginHost) -> int:
         """Do the stages, and say where the report is."""
-        from posealign_core.report.write import write_report
+        from posealign_core.errors import JudgeError
 
         run = open_run(args, host)
-        run.do_all(print, trained=not args.untrained, jobs=args.jobs)
-        page, *_ = write_report(host, [run.folder.path], run.folder.path / "report.html")
-        print(f"report: {page}")
+        unjudged = None
+        try:
+            run.do_all(print, trained=not args.untrained, jobs=args.jobs)
+        except JudgeError as error:  # the scores are there, and worth a report
+            unjudged = error
+        if not args.no_report:
+            _report(run, host)
+        if unjudged is not None:
+            raise unjudged
         return 0
+
+
+def _report(run: Run, host: PluginHost) -> None:
+    from posealign_core.report.write import write_report
+
+    page, *_ = write_report(host, [run.folder.path], run.folder.path / "report.html")
+    print(f"report: {page}")
 
 
 command = RunCommand

@@ -6,9 +6,11 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from posealign_core.config.backbone import load_backbone_config
+from posealign_core.config.judge import JudgeConfig
 from posealign_core.config.schema import (
     BackboneConfig,
     DatasetConfig,
+    EngineConfig,
     EvaluateConfig,
     RunConfig,
     SelectorConfig,
@@ -36,6 +38,10 @@ def component_faults(host: PluginHost, part: object) -> Iterator[str]:
         yield from _unregistered(host.benchmarks, part.benchmarks, "benchmarks")
     elif isinstance(part, EvaluateConfig):
         yield from _unregistered(host.benchmarks, part.benchmarks, "benchmarks")
+    elif isinstance(part, JudgeConfig):
+        yield from _unregistered(host.judges, [part.engine] if part.judges else [], "engine")
+    elif isinstance(part, EngineConfig):
+        yield from _unregistered(host.engines, [part.name], "name")
     elif isinstance(part, SelectorConfig):
         yield from _selector_faults(host, part)
     elif isinstance(part, BackboneConfig):

@@ -37,7 +37,7 @@ class ResolvedConfig:
         config: The configuration.
         backbone: The backbone's own config dataclass.
         origins: Where each value was set, by dotted key.
-        digest: Hash of everything that decides the result; `output` does not.
+        digest: Hash of everything that decides the answers; `output` and `judge` do not.
     """
 
     config: RunConfig
@@ -140,7 +140,7 @@ def _source(preset: str | None, files: Sequence[Path]) -> str:
 
 
 def _digest(plain: Mapping[str, Any], backbone: object) -> str:
-    content = {key: value for key, value in plain.items() if key != "output"}
+    content = {key: value for key, value in plain.items() if key not in {"output", "judge"}}
     content["backbone_config"] = to_plain(backbone)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=True)
     return hashlib.sha256(text.encode()).hexdigest()

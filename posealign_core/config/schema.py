@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from posealign_core.config.convert import OPEN
+from posealign_core.config.judge import JudgeConfig
 from posealign_core.recover import PoseNoise, RecoverSettings
 from posealign_core.structures import AlignSettings, GenerationOptions
 from posealign_core.training.settings import TrainSettings
@@ -18,6 +19,7 @@ __all__ = [
     "AlignConfig",
     "BackboneConfig",
     "DatasetConfig",
+    "EngineConfig",
     "EvaluateConfig",
     "OutputConfig",
     "RunConfig",
@@ -37,6 +39,8 @@ class DatasetConfig:
         split: Split whose questions are trained on.
         tables: Folder of the visibility tables; `<output.root>/visibility-<recover.rule>` where not
             set.
+        label_map: ScanNet's `scannetv2-labels.combined.tsv`, for ScanRefer's unique and multiple;
+            the one in `annotations` or `root`, if any, where not set.
     """
 
     name: str
@@ -45,6 +49,7 @@ class DatasetConfig:
     benchmarks: tuple[str, ...] = ()
     split: str = "train"
     tables: Path | None = None
+    label_map: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +103,19 @@ class BackboneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """What generates answers; `engine: vllm` is short for `engine: {name: vllm}`.
+
+    Attributes:
+        name: A registered engine: `posealign list engines`.
+        parameters: What the engine takes, written beside `name`: `{name: vllm, python: ...}`.
+    """
+
+    name: str
+    parameters: Mapping[str, object] = field(default_factory=dict, metadata=OPEN)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateConfig:
     """What is asked after training, and how answers are decoded.
 
@@ -106,6 +124,7 @@ class EvaluateConfig:
         split: Split whose questions are asked.
         batch_size: Questions per forward pass.
         generation: How answers are decoded.
+        engine: What generates in the place of `transformers`, if anything.
         protocol: Whose scoring rules: strict, official, 3d-llava, chat-scene or ll3da.
         meteor: Whether METEOR is computed too, which needs Java and takes a while.
     """
@@ -114,6 +133,7 @@ class EvaluateConfig:
     split: str = "val"
     batch_size: int = 16
     generation: GenerationOptions = field(default_factory=GenerationOptions)
+    engine: EngineConfig | None = None
     protocol: str = "strict"
     meteor: bool = False
 
@@ -142,6 +162,7 @@ class RunConfig:
         backbone: Which 3-D LMM, at which size.
         train: The training recipe.
         evaluate: What is asked after training, and how answers are decoded.
+        judge: Who grades free-form answers and captions, after scoring.
         seed: Seed of everything random in the run.
         output: Where results go.
     """
@@ -152,6 +173,7 @@ class RunConfig:
     backbone: BackboneConfig
     train: TrainSettings = field(default_factory=TrainSettings)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
     seed: int = 0
     output: OutputConfig = field(default_factory=OutputConfig)
 

@@ -6,15 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from posealign_core.report.collect import BASELINE
-from posealign_core.report.scores import SUBSETS, primary_metric
+from posealign_core.report.scores import SUBSETS, deciding_values, primary_metric
 from posealign_core.report.tables import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from posealign_core.report.scores import Chance, RunGroup
     from posealign_core.report.tables import Cell
-    from posealign_core.structures.record import StageRecord
 
 __all__ = [
     "BLIND",
@@ -23,7 +22,6 @@ __all__ = [
     "headline_table",
     "pairs",
     "pose_table",
-    "run_table",
     "subsets_of",
 ]
 
@@ -38,11 +36,18 @@ def subsets_of(groups: Sequence[RunGroup]) -> list[str]:
 
 
 def pairs(groups: Sequence[RunGroup]) -> Iterator[tuple[RunGroup, RunGroup]]:
-    """Each aligned group with the baseline of its backbone."""
-    baselines = {group.backbone: group for group in groups if group.alignment == BASELINE}
+    """Each aligned group with the baseline of its backbone; of several, the one most like it."""
     for group in groups:
-        if group.alignment != BASELINE and group.backbone in baselines:
-            yield group, baselines[group.backbone]
+        own = [g for g in groups if g.backbone == group.backbone and g.mode == BASELINE]
+        if group.mode != BASELINE and own:
+            yield group, min(own, key=lambda baseline: _n_differing(group, baseline))
+
+
+def _n_differing(group: RunGroup, baseline: RunGroup) -> int:
+    """In how many values besides the alignment two groups differ."""
+    a, b = (deciding_values(g.runs[0].record.config) for g in (group, baseline))
+    keys = {key for key in {*a, *b} if not key.startswith(("align.", "recover."))}
+    return sum(a.get(key) != b.get(key) for key in keys)
 
 
 def headline_table(groups: Sequence[RunGroup], chance: Chance) -> Table:
@@ -53,11 +58,12 @@ def headline_table(groups: Sequence[RunGroup], chance: Chance) -> Table:
     if any(level is not None for level in levels):
         rows.append((None, BLIND, None, *levels, None))
     for group in groups:
-        scores = (group.estimate(subset) for subset in subsets)
+        scores = (group.measured(subset) for subset in subsets)
         n = sum(group.count("all").values())
         rows.append((group.backbone, group.alignment, len(group.runs), *scores, n))
     note = (
-        "Share of right answers over all benchmarks, with 95 % intervals (bootstrap over scenes). "
+        "Share of right answers over all benchmarks, with 95 % intervals (bootstrap over scenes), "
+        "and, below, the standard deviation between runs that differ in their seed. "
         "Direction-critical questions cannot be answered without knowing where the asker stands."
     )
     if any(level is not None for level in levels):
@@ -121,7 +127,7 @@ def benchmark_table(groups: Sequence[RunGroup], chance: Chance) -> Table:
             rows.append((name, metric, None, BLIND, *levels, None))
         for group in groups:
             if name in group.benchmarks:
-                scores = (group.estimate(subset, [name]) for subset in subsets)
+                scores = (group.measured(subset, [name]) for subset in subsets)
                 n = sum(group.count("all", [name]).values())
                 rows.append((name, metric, group.backbone, group.alignment, *scores, n))
     return Table(
@@ -161,39 +167,6 @@ def pose_table(groups: Sequence[RunGroup]) -> Table:
     )
 
 
-def run_table(groups: Sequence[RunGroup]) -> Table:
-    """What each run cost and came to."""
-    runs = [run for group in groups for run in group.runs]
-    rows = tuple(
-        (
-            run.backbone,
-            run.alignment,
-            run.seed,
-            round(run.losses[-1][1], 4) if run.losses else None,
-            _seconds(run.record.stages, "train"),
-            _seconds(run.record.stages, "predict"),
-            sum(result.n_missing for result in run.results.values()),
-            run.folder.path.name,
-        )
-        for run in runs
-    )
-    return Table(
-        key="runs",
-        title="Runs",
-        columns=(
-            *_HEADINGS,
-            Column("Seed", "count"),
-            Column("Last loss", "count"),
-            Column("Training, s", "count"),
-            Column("Answering, s", "count"),
-            Column("Unanswered", "count"),
-            Column("Run"),
-        ),
-        rows=rows,
-        note="An unanswered question counts as wrong.",
-    )
-
-
 def _pose_counts(group: RunGroup) -> tuple[Counter[str], Counter[str]]:
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -202,8 +175,3 @@ def _pose_counts(group: RunGroup) -> tuple[Counter[str], Counter[str]]:
             counts.update(result.pose_counts)
             reasons.update(result.fallback_reasons)
     return counts, reasons
-
-
-def _seconds(stages: Mapping[str, StageRecord], prefix: str) -> float | None:
-    found = [stage.seconds for name, stage in stages.items() if name.split()[0] == prefix]
-    return round(sum(found), 1) if found else None

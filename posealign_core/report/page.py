@@ -1,7 +1,9 @@
-"""One self-contained HTML page: no script, no network, readable in any browser."""
+"""One self-contained HTML page: no network, and readable where scripts are off."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -57,15 +59,30 @@ def render_page(
         cards: Main figures.
         sections: The content, in order.
     """
-    template = Template((files(__package__) / "page.html").read_text(encoding="utf-8"))
+    template, script = Template(_file("page.html")), _file("page.js")
     numbered = list(enumerate(sections, start=1))
     return template.substitute(
         title=escape(title),
-        style=(files(__package__) / "page.css").read_text(encoding="utf-8"),
+        style=_file("page.css"),
+        script=script,
+        policy=_policy(script),
         facts="".join(f"<span>{escape(fact)}</span>" for fact in facts),
         cards="".join(map(_card, cards)),
         contents="".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in numbered),
         sections="".join(_section(i, s) for i, s in numbered),
+    )
+
+
+def _file(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """What the page may load: nothing but what is in it, and no script but its own."""
+    sha = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{sha}'; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -17,12 +19,35 @@ if TYPE_CHECKING:
 
     from posealign_core.evaluation.statistics import Estimate
 
-__all__ = ["PALETTE", "BarGroup", "accuracy_bars", "color_of", "figure_in_style", "training_curves"]
+__all__ = [
+    "PALETTE",
+    "BarGroup",
+    "Curve",
+    "Effect",
+    "accuracy_bars",
+    "color_of",
+    "curve_plot",
+    "effect_plot",
+    "figure_in_style",
+    "training_curves",
+]
 
 PALETTE = ("#9aa5b1", "#2f6fde", "#e08a1e", "#2a9d74", "#b5489a", "#6b5bd2", "#c0392b")
 """Grey for the baseline, then colours that colour-blind readers can tell apart."""
+_TONES = {1: "#2a9d74", 0: "#3e4c59", -1: "#b5489a"}
+"""Of an effect whose interval is above, about, or below zero."""
 _SHORT_LABEL = 24
 """Characters of a legend entry of which five fit side by side."""
+_MAX_NAMED = 12
+"""More training curves than this have no legend."""
+_THEMED = {
+    "#1f2933": "var(--ink)",
+    "#3e4c59": "var(--soft)",
+    "#9aa5b1": "var(--faint)",
+    "#e4e7eb": "var(--line)",
+    "#c0392b": "var(--chance)",
+}
+"""Colours that follow the page's light or dark theme."""
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Inter", "Helvetica Neue", "Arial", "DejaVu Sans"],
@@ -31,6 +56,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "posealign",
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "text.color": "#1f2933",
     "axes.edgecolor": "#9aa5b1",
     "axes.labelcolor": "#3e4c59",
     "xtick.color": "#3e4c59",
@@ -58,6 +84,32 @@ class BarGroup:
     chance: float | None = None
 
 
+@dataclass(frozen=True)
+class Effect:
+    """One line of an effect plot.
+
+    Attributes:
+        label: What is compared.
+        difference: Difference of two shares, with its interval.
+    """
+
+    label: str
+    difference: Estimate
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Shares over an axis.
+
+    Attributes:
+        label: What it is called in the legend.
+        points: Place and estimate, in order.
+    """
+
+    label: str
+    points: Sequence[tuple[float, Estimate]]
+
+
 def color_of(series: int) -> str:
     """Colour of a series."""
     return PALETTE[series % len(PALETTE)]
@@ -83,7 +135,51 @@ def accuracy_bars(series: Sequence[str], groups: Sequence[BarGroup]) -> str:
         axes.tick_params(axis="x", length=0)
         columns = 5 if max(map(len, series), default=0) <= _SHORT_LABEL else 2
         figure.legend(loc="outside upper center", ncols=columns)
-        return _svg(figure)
+        return _svg(figure, "Accuracy by backbone and alignment with intervals")
+
+
+def effect_plot(effects: Sequence[Effect]) -> str:
+    """Differences in points with their 95 % intervals, one line each, about zero, as SVG."""
+    with figure_in_style(11.2, 0.9 + 0.34 * len(effects)) as (figure, axes):
+        axes.axvline(0, color="#9aa5b1", linewidth=1.2)
+        for row, effect in enumerate(effects):
+            point = 100 * (effect.difference.mean or 0.0)
+            low, high = (
+                100 * (end or 0.0) for end in (effect.difference.low, effect.difference.high)
+            )
+            known = effect.difference.low is not None
+            tone = _TONES[(low > 0) - (high < 0) if known else 0]
+            if known:
+                axes.plot(
+                    (low, high), (row, row), color=tone, linewidth=2.2, solid_capstyle="round"
+                )
+            axes.plot(point, row, "o", color=tone, markersize=6)
+        axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
+        axes.set_ylim(len(effects) - 0.4, -0.6)
+        axes.set_xlabel("difference to the baseline, points")
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=True, axis="x")
+        axes.grid(visible=False, axis="y")
+        return _svg(figure, "Differences to the baseline with their intervals")
+
+
+def curve_plot(curves: Sequence[Curve], axis: str) -> str:
+    """Shares in [0, 1] over an axis, with bands of 95 % intervals, as SVG."""
+    with figure_in_style(11.2, 3.6) as (figure, axes):
+        for index, curve in enumerate(curves):
+            bars = [(x, bar) for x, value in curve.points if (bar := _bar(value)) is not None]
+            places = [x for x, _ in bars]
+            heights = [height for _, (height, _, _) in bars]
+            low = [height - below for _, (height, below, _) in bars]
+            high = [height + above for _, (height, _, above) in bars]
+            color = color_of(index + 1)
+            axes.plot(places, heights, "o-", color=color, label=curve.label, markersize=4)
+            axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
+        axes.set_xlabel(axis)
+        axes.set_ylabel("%")
+        if len(curves) <= _MAX_NAMED:
+            figure.legend(loc="outside upper center", ncols=1 if len(curves) < 3 else 2)
+        return _svg(figure, f"Values over {axis}")
 
 
 def training_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
@@ -98,8 +194,9 @@ def training_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
         axes.set_xlabel("optimiser step")
         axes.set_ylabel("training loss")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper right", ncols=2)
-        return _svg(figure)
+        if len(curves) <= _MAX_NAMED:
+            axes.legend(loc="upper right", ncols=2)
+        return _svg(figure, "Training loss of each run")
 
 
 def _bar(value: Estimate | None) -> tuple[float, float, float] | None:
@@ -137,8 +234,13 @@ def figure_in_style(width_in: float, height_in: float) -> Iterator[tuple[Figure,
         yield figure, figure.add_subplot()
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, title: str) -> str:
+    """The figure as inline SVG, in the colours of the page's theme."""
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :].replace(
+        "<svg", f'<svg role="img" aria-label="{escape(title)}"', 1
+    )
+    colors = re.compile("|".join(_THEMED))
+    return f'<div class="scroll plot">{colors.sub(lambda found: _THEMED[found[0]], svg)}</div>'

@@ -2,59 +2,118 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from posealign_core.errors import ConfigError, DataError, PluginError
+from posealign_core.evaluation.statistics import Estimate
 from posealign_core.report.content import pairs, subsets_of
+from posealign_core.report.html_table import to_html
 from posealign_core.report.page import Card, Section
-from posealign_core.report.plots import BarGroup, accuracy_bars, training_curves
-from posealign_core.report.samples import draw_questions, samples_html
+from posealign_core.report.plots import (
+    BarGroup,
+    Effect,
+    accuracy_bars,
+    effect_plot,
+    training_curves,
+)
+from posealign_core.report.probes import probe_curves
+from posealign_core.report.questions import draw_questions, questions_html
 from posealign_core.report.scores import SUBSETS
-from posealign_core.report.tables import cell_text, to_html
+from posealign_core.report.tables import cell_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from posealign_core.host import PluginHost
     from posealign_core.report.collect import FinishedRun
+    from posealign_core.report.probes import Probed
     from posealign_core.report.scores import Chance, RunGroup
     from posealign_core.report.tables import Table
 
-__all__ = ["cards_of", "facts_of", "sections_of"]
+__all__ = ["ReportContent", "cards_of", "facts_of", "sections_of"]
 
-_N_CRITICAL, _N_OTHER = 6, 2
+_N_CRITICAL, _N_OTHER = 120, 60
+"""Questions that are listed, and, below, drawn: of one run, and of several."""
+_N_PICTURES, _N_PICTURES_SEVERAL = 6, 18
 
 
-def sections_of(
-    host: PluginHost,
-    groups: Sequence[RunGroup],
-    tables: Sequence[Table],
-    chance: Chance,
-    left_out: Mapping[str, str],
-) -> Iterator[Section]:
+@dataclass(frozen=True)
+class ReportContent:
+    """What the sections are made of.
+
+    Attributes:
+        groups: The runs.
+        tables: All tables with rows.
+        chance: What can be reached without the pose.
+        left_out: What was not run, and why.
+        probes: Results of probes, by their name.
+    """
+
+    groups: Sequence[RunGroup]
+    tables: Sequence[Table]
+    chance: Chance
+    left_out: Mapping[str, str]
+    probes: Mapping[str, Sequence[Probed]]
+
+
+def sections_of(host: PluginHost, content: ReportContent) -> Iterator[Section]:
     """Everything below the cards, in order."""
-    by_key = {table.key: table for table in tables}
-    headline = by_key.pop("headline")
-    runs = by_key.pop("runs")
-    body = _bars(groups, chance) + to_html(headline) + _left_out(left_out)
-    yield Section(headline.title, body)
-    for table in by_key.values():
-        yield Section(table.title, to_html(table))
-    curves = {
-        f"{run.backbone}: {run.alignment}, seed {run.seed}": run.losses for run in _runs(groups)
-    }
-    trained = {name: losses for name, losses in curves.items() if losses}
-    if trained:
-        yield Section("Training", training_curves(trained) + to_html(runs))
+    groups, tables = content.groups, {table.key: table for table in content.tables}
+    headline = tables["headline"]
+    yield Section(headline.title, _bars(groups, content.chance) + to_html(headline))
+    if "differences" in tables:
+        differences = tables["differences"]
+        yield Section(differences.title, effect_plot(_effects(differences)) + to_html(differences))
+    if "benchmarks" in tables:
+        yield _tabled(tables, "benchmarks")
+    if "comparison" in tables:
+        more = f"<details><summary>All metrics</summary>{to_html(tables['metrics'])}</details>"
+        yield Section(tables["comparison"].title, to_html(tables["comparison"]) + more)
+    if "judge" in tables:
+        yield _tabled(tables, "judge")
+    if content.probes:
+        yield Section("Probes", "".join(_probes(content, tables)))
     yield Section(
-        "Sample questions",
-        _samples(host, groups),
-        lead="Drawn at random. The picture is turned so that the asker looks up the page; "
-        "the object asked about is outlined in red.",
+        "Question by question",
+        _questions(host, groups),
+        lead="Drawn at random, from as many scenes as there are. The picture is turned so that "
+        "the asker looks up the page; the object asked about is outlined in red. Answers are those "
+        "of the first seed, marks the mean of all.",
     )
+    yield _tabled(tables, "poses")
+    curves = {
+        f"{run.backbone}: {run.alignment}, seed {run.seed}": run.losses
+        for run in _runs(groups)
+        if run.losses
+    }
+    plot = training_curves(curves) if curves else ""
+    yield Section(tables["runs"].title, plot + to_html(tables["runs"]))
+    if content.left_out:
+        yield Section("What is left out", _left_out(content.left_out))
     yield Section("Configuration and versions", _configuration(groups))
     yield Section("How to reproduce", _reproduction(groups))
+
+
+def _tabled(tables: Mapping[str, Table], key: str) -> Section:
+    return Section(tables[key].title, to_html(tables[key]))
+
+
+def _effects(table: Table) -> list[Effect]:
+    """The rows of the table of differences."""
+    return [
+        Effect(f"{backbone}: {alignment} ({subset})", difference)
+        for backbone, alignment, subset, difference, *_ in table.rows
+        if isinstance(difference, Estimate) and difference.mean is not None
+    ]
+
+
+def _probes(content: ReportContent, tables: Mapping[str, Table]) -> Iterator[str]:
+    for name, probed in content.probes.items():
+        table = tables.get(f"probe_{name}")
+        if table is not None:
+            yield f"<h3>{escape(table.title)}</h3>{probe_curves(probed)}{to_html(table)}"
 
 
 def _runs(groups: Sequence[RunGroup]) -> Iterator[FinishedRun]:
@@ -111,7 +170,7 @@ def facts_of(groups: Sequence[RunGroup]) -> list[str]:
     if record.code.commit:
         code += f" ({record.code.commit[:8]}{', changed' if record.code.dirty else ''})"
     return [
-        f"{len(runs)} runs",
+        f"{len(runs)} run{'s' if len(runs) > 1 else ''}",
         f"{n_questions:,} questions of {', '.join(groups[0].benchmarks)}",
         code,
         record.environment.get("devices", ""),
@@ -119,17 +178,19 @@ def facts_of(groups: Sequence[RunGroup]) -> list[str]:
     ]
 
 
-def _samples(host: PluginHost, groups: Sequence[RunGroup]) -> str:
+def _questions(host: PluginHost, groups: Sequence[RunGroup]) -> str:
     from posealign_core.config.load import load_run_config
     from posealign_core.runs.materials import Materials
 
+    several = len(groups) > 1
     try:
         resolved = load_run_config(host, files=[groups[0].runs[0].folder.config_path])
         materials = Materials(host, resolved)
         split = resolved.config.evaluate.split
         queries = {name: materials.queries(name, split) for name in groups[0].benchmarks}
         questions = draw_questions(groups[0], queries, n_critical=_N_CRITICAL, n_other=_N_OTHER)
-        return samples_html(questions, groups, materials)
+        n_pictures = _N_PICTURES_SEVERAL if several else _N_PICTURES
+        return questions_html(questions, groups, materials, n_pictures)
     except (ConfigError, DataError, PluginError) as error:
         reason = escape(str(error))
         return f'<p class="note">Left out, because the data could not be read: {reason}</p>'
@@ -137,7 +198,7 @@ def _samples(host: PluginHost, groups: Sequence[RunGroup]) -> str:
 
 def _left_out(left_out: Mapping[str, str]) -> str:
     items = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in left_out.items())
-    return f"<h3>Backbones that were not run</h3><ul>{items}</ul>" if items else ""
+    return f"<ul>{items}</ul>"
 
 
 def _configuration(groups: Sequence[RunGroup]) -> str:

@@ -1,35 +1,53 @@
-"""Tables, and the four forms that they are written in."""
+"""Tables, and the forms that they are written in: Markdown, CSV, plain values, the terminal."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from dataclasses import asdict, dataclass
-from html import escape
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from posealign_core.evaluation.statistics import Estimate
+from posealign_core.evaluation.statistics import Estimate, Spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rich.table import Table as TerminalTable
+
 __all__ = [
     "Cell",
     "Column",
+    "Measured",
     "Table",
     "cell_text",
+    "interval_text",
+    "spread_text",
     "table_to_json",
     "to_csv",
-    "to_html",
     "to_markdown",
+    "to_terminal",
+    "without_empty",
 ]
 
-Kind = Literal["text", "count", "percent", "points", "p_value"]
+Kind = Literal["text", "count", "number", "percent", "points", "p_value"]
 """`percent` shows a share in [0, 1] as per cent, `points` a signed difference of two shares."""
 
 
-Cell = str | int | float | Estimate | None
+@dataclass(frozen=True)
+class Measured:
+    """A figure of one or several runs, with both of its uncertainties.
+
+    Attributes:
+        estimate: Mean over runs and questions, with its interval over scenes.
+        spread: How far apart the runs are.
+    """
+
+    estimate: Estimate
+    spread: Spread
+
+
+Cell = str | int | float | Estimate | Measured | None
 
 
 @dataclass(frozen=True)
@@ -64,13 +82,29 @@ class Table:
     note: str = ""
 
 
+def without_empty(table: Table, names: Sequence[str]) -> Table:
+    """The table without those of the named columns in which no row has a value."""
+    kept = [
+        i
+        for i, column in enumerate(table.columns)
+        if column.name not in names or any(row[i] is not None for row in table.rows)
+    ]
+    return replace(
+        table,
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+    )
+
+
 def cell_text(cell: Cell, kind: Kind) -> str:  # noqa: PLR0911 - one per kind
     """A cell as people read it; an absent value is a dash, an estimate comes with its interval."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "–"
+    if isinstance(cell, Measured):
+        apart = spread_text(cell, kind)
+        return f"{cell_text(cell.estimate, kind)}{f' {apart}' if apart else ''}"
     if isinstance(cell, Estimate):
-        mean, low, high = (cell_text(v, kind) for v in (cell.mean, cell.low, cell.high))
-        return f"{mean} [{low}, {high}]"
+        return f"{cell_text(cell.mean, kind)} [{interval_text(cell, kind)}]"
     if isinstance(cell, str):
         return cell
     if kind == "percent":
@@ -79,7 +113,20 @@ def cell_text(cell: Cell, kind: Kind) -> str:  # noqa: PLR0911 - one per kind
         return f"{100 * cell:+.1f}".replace("-", "−")
     if kind == "p_value":
         return "< 0.001" if cell < 0.001 else f"{cell:.3f}"
-    return f"{cell:,}"
+    return f"{cell:.3g}" if kind == "number" else f"{cell:,}"
+
+
+def interval_text(cell: Estimate, kind: Kind) -> str:
+    """The ends of an interval, or why there is none: one scene says nothing about others."""
+    if cell.low is None or cell.high is None:
+        return "one scene, no interval" if cell.n_scenes == 1 else "no questions"
+    return f"{cell_text(cell.low, kind)}, {cell_text(cell.high, kind)}"
+
+
+def spread_text(cell: Measured, kind: Kind) -> str:
+    """The standard deviation between runs, in the column's unit; `""` for a single run."""
+    deviation = cell.spread.deviation
+    return "" if deviation is None else f"± {cell_text(deviation, kind).lstrip('+')}"
 
 
 def to_markdown(table: Table) -> str:
@@ -97,19 +144,19 @@ def to_markdown(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """The table as CSV with unrounded values; an estimate takes four columns."""
-    wide = [any(isinstance(row[i], Estimate) for row in table.rows) for i in range(_width(table))]
-    heading: list[str] = []
-    for column, is_wide in zip(table.columns, wide, strict=True):
-        ends = ("", "_low", "_high", "_n") if is_wide else ("",)
-        heading += [f"{column.name}{end}" for end in ends]
+    """The table as CSV with unrounded values; estimates take several columns."""
+    ends = [_ends([row[i] for row in table.rows]) for i in range(len(table.columns))]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(heading)
+    writer.writerow(
+        f"{column.name}{end}"
+        for column, own in zip(table.columns, ends, strict=True)
+        for end in own
+    )
     for row in table.rows:
         values: list[object] = []
-        for cell, is_wide in zip(row, wide, strict=True):
-            values += _spread(cell) if is_wide else [cell]
+        for cell, own in zip(row, ends, strict=True):
+            values += _spread_out(cell, len(own))
         writer.writerow(values)
     return text.getvalue()
 
@@ -118,43 +165,22 @@ def table_to_json(table: Table) -> dict[str, Any]:
     """The table as plain values, unrounded, one mapping per row."""
     names = [column.name for column in table.columns]
     rows = [
-        {
-            name: asdict(cell) if isinstance(cell, Estimate) else cell
-            for name, cell in zip(names, row, strict=True)
-        }
-        for row in table.rows
+        {name: _plain(cell) for name, cell in zip(names, row, strict=True)} for row in table.rows
     ]
     return {"key": table.key, "title": table.title, "note": table.note, "rows": rows}
 
 
-def to_html(table: Table) -> str:
-    """The table as an HTML fragment."""
-    head = "".join(
-        f'<th class="{column.kind}">{escape(column.name)}</th>' for column in table.columns
-    )
-    above = (None, *table.rows)
-    rows = "".join(
-        f"<tr>{''.join(_html_cells(table, row, before))}</tr>"
-        for row, before in zip(table.rows, above, strict=False)
-    )
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return (
-        f'<div class="scroll"><table id="{escape(table.key)}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>{note}"
-    )
+def to_terminal(table: Table) -> TerminalTable:
+    """The table for `rich`."""
+    from rich.table import Table as TerminalTable
+    from rich.text import Text
 
-
-def _html_cells(table: Table, row: Sequence[Cell], above: Sequence[Cell] | None) -> Iterator[str]:
-    repeats = above is not None
-    for i, (cell, column) in enumerate(zip(row, table.columns, strict=True)):
-        if isinstance(cell, Estimate):
-            low, high = cell_text(cell.low, column.kind), cell_text(cell.high, column.kind)
-            value = f'{cell_text(cell.mean, column.kind)}<span class="ci">{low} to {high}</span>'
-        else:
-            value = escape(cell_text(cell, column.kind))
-        # Leading words that repeat the row above are faint, so that groups of rows show.
-        repeats = repeats and above is not None and column.kind == "text" and cell == above[i]
-        yield f'<td class="{column.kind}{" same" if repeats else ""}">{value}</td>'
+    shown = TerminalTable(title=table.title, caption=table.note or None, title_justify="left")
+    for column in table.columns:
+        shown.add_column(column.name, justify="left" if column.kind == "text" else "right")
+    for row in table.rows:
+        shown.add_row(*map(Text, _texts(table, row)))
+    return shown
 
 
 def _texts(table: Table, row: Sequence[Cell]) -> list[str]:
@@ -165,11 +191,26 @@ def _pipe(cells: Iterator[str] | Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _width(table: Table) -> int:
-    return len(table.columns)
+def _ends(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """What the names of a column's parts end in."""
+    if any(isinstance(cell, Measured) for cell in cells):
+        return ("", "_low", "_high", "_n", "_runs_sd", "_runs")
+    if any(isinstance(cell, Estimate) for cell in cells):
+        return ("", "_low", "_high", "_n")
+    return ("",)
 
 
-def _spread(cell: Cell) -> list[object]:
-    if isinstance(cell, Estimate):
-        return [cell.mean, cell.low, cell.high, cell.n]
-    return [cell, None, None, None]
+def _spread_out(cell: Cell, n_parts: int) -> list[object]:
+    parts: list[object] = [cell]
+    if isinstance(cell, Measured):
+        apart = cell.spread
+        parts = [*_spread_out(cell.estimate, 4), apart.deviation, apart.n_draws]
+    elif isinstance(cell, Estimate):
+        parts = [cell.mean, cell.low, cell.high, cell.n]
+    return parts + [None] * (n_parts - len(parts))
+
+
+def _plain(cell: Cell) -> Any:
+    if isinstance(cell, Measured):
+        return {**asdict(cell.estimate), "between_runs": asdict(cell.spread)}
+    return asdict(cell) if isinstance(cell, Estimate) else cell

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from posealign_core.atomic import write_text
 from posealign_core.report.collect import collect_runs
+from posealign_core.report.comparison import ALL_METRICS, comparison_table
 from posealign_core.report.content import (
     benchmark_table,
     difference_table,
     headline_table,
     pose_table,
-    run_table,
 )
+from posealign_core.report.costs import cost_table, judge_table
 from posealign_core.report.page import render_page
+from posealign_core.report.probes import probe_table, read_probes
 from posealign_core.report.scores import Chance, group_runs
-from posealign_core.report.sections import cards_of, facts_of, sections_of
+from posealign_core.report.sections import ReportContent, cards_of, facts_of, sections_of
 from posealign_core.report.tables import table_to_json, to_csv, to_markdown
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def write_report(
         output: The page.
         title: Its heading.
         chance: Share of right answers that is possible without the pose, by benchmark and subset.
-        left_out: Backbones that were not run, and why.
+        left_out: What was not run, and why.
 
     Returns:
         The files written, the page first.
@@ -55,16 +57,21 @@ def write_report(
         DataError: A folder holds no scores, or runs were asked different questions.
     """
     groups = group_runs(collect_runs(run_paths))
-    levels = Chance(chance or {})
+    levels, probes = Chance(chance or {}), read_probes(groups)
     tables = [
         headline_table(groups, levels),
         difference_table(groups),
         benchmark_table(groups, levels),
+        comparison_table(groups),
+        comparison_table(groups, metrics=[ALL_METRICS], key="metrics"),
+        judge_table(groups),
+        *(probe_table(probed) for probed in probes.values()),
         pose_table(groups),
-        run_table(groups),
+        cost_table(groups),
     ]
     tables = [table for table in tables if table.rows]
-    sections = list(sections_of(host, groups, tables, levels, left_out or {}))
+    content = ReportContent(groups, tables, levels, left_out or {}, probes)
+    sections = list(sections_of(host, content))
     page = render_page(
         title=title, facts=facts_of(groups), cards=cards_of(groups), sections=sections
     )

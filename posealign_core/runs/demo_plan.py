@@ -17,7 +17,10 @@ __all__ = ["DemoPlan", "DemoRun", "plan_demo"]
 
 _FOLDER = "demo/"
 """Run presets in this folder of a backbone's presets are part of the demonstration."""
-_FIRST = ("baseline", "transform")
+_ORDER = ("baseline", "transform", "transform-recovered")
+"""What every comparison needs comes first, for all backbones; then the rest as time allows."""
+_TUTORIAL = "template"
+"""The tutorial's backbone stands in where no real one can run; `--backbones` asks for it."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class DemoRun:
 
     @property
     def rank(self) -> int:
-        """0 for runs that every comparison needs."""
-        return 0 if self.preset.removeprefix(_FOLDER).startswith(_FIRST) else 1
+        """0 for the runs that every comparison needs; higher for what can wait."""
+        mode = self.preset.removeprefix(_FOLDER)
+        return max(0, _ORDER.index(mode) - 1) if mode in _ORDER else len(_ORDER)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class DemoPlan:
 
     Attributes:
         runs: In order: what every comparison needs comes first.
-        left_out: Backbones that cannot run here, and why.
+        left_out: Backbones that are not run, and why.
     """
 
     runs: tuple[DemoRun, ...]
@@ -68,7 +72,8 @@ def plan_demo(host: PluginHost, backbones: Sequence[str] = (), *, n_seeds: int =
 
     Args:
         host: Knows the installed backbones.
-        backbones: Names of those to run; all where empty.
+        backbones: Names of those to run; where empty all, but the tutorial's only where no other
+            can run.
         n_seeds: Runs with seeds 0, 1, ... of each.
 
     Raises:
@@ -83,5 +88,8 @@ def plan_demo(host: PluginHost, backbones: Sequence[str] = (), *, n_seeds: int =
             left_out[spec.name] = "; ".join(missing) or "it has no demo presets"
             continue
         runs += [DemoRun(spec.name, preset, seed) for preset in presets for seed in range(n_seeds)]
-    runs.sort(key=lambda run: (run.rank, run.backbone, run.preset, run.seed))
+    if not backbones and {run.backbone for run in runs} > {_TUTORIAL}:
+        runs = [run for run in runs if run.backbone != _TUTORIAL]
+        left_out[_TUTORIAL] = f"the tutorial's; add it with --backbones {_TUTORIAL}"
+    runs.sort(key=lambda run: (run.rank, run.seed, run.backbone, run.preset))
     return DemoPlan(tuple(runs), left_out)

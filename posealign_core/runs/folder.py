@@ -59,6 +59,23 @@ class RunFolder:
         """Scores of one benchmark."""
         return self.path / "results" / f"{benchmark}.json"
 
+    def verdicts(self, benchmark: str) -> Path:
+        """The judge's verdicts on one benchmark's answers, one JSON object a line."""
+        return self.path / "judge" / f"{benchmark}.jsonl"
+
+    def judgement(self, benchmark: str) -> Path:
+        """What they come to."""
+        return self.path / "judge" / f"{benchmark}.json"
+
+    def probe(self, name: str) -> Path:
+        """What a probe found; its answers are in the folder of the same name."""
+        return self.path / "probes" / f"{name}.json"
+
+    @property
+    def lock_path(self) -> Path:
+        """File that the process which works on the run holds locked."""
+        return self.path / ".lock"
+
     def read_record(self) -> RunRecord | None:
         """The record, or None where the run has not begun.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from posealign_core.backbone import build_backbone
 from posealign_core.config.convert import to_plain
-from posealign_core.errors import DataError
+from posealign_core.errors import BackboneError, DataError
+from posealign_core.evaluation.protocols.groups import LABEL_MAP, read_label_map
+from posealign_core.language.engine import opened
 from posealign_core.pipeline import QueryPipeline
 from posealign_core.recover import table_path
 from posealign_core.registry import resolve
@@ -17,13 +20,15 @@ from posealign_core.runs.folder import combined_digest, file_digest
 from posealign_core.training.checkpoint import load_checkpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from posealign_core.backbone import Backbone, SampleEncoder
     from posealign_core.benchmarks.base import Benchmark
     from posealign_core.config.load import ResolvedConfig
     from posealign_core.datasets.base import Dataset
     from posealign_core.host import PluginHost
+    from posealign_core.language.engine import GenerationEngine
     from posealign_core.recover.selectors import Selector
     from posealign_core.structures import Query
 
@@ -58,6 +63,36 @@ class Materials:
         chosen = self.config.align.selector
         made: Selector = resolve(self.host.selectors[chosen.name])(**chosen.parameters)
         return made
+
+    @cached_property
+    def class_of(self) -> Mapping[str, str] | None:
+        """NYU40 class of a raw ScanNet label; None where there is no label map.
+
+        Raises:
+            DataError: `dataset.label_map` is missing or damaged.
+        """
+        path = self._label_map
+        return None if path is None else read_label_map(path)
+
+    @property
+    def label_map_digest(self) -> str:
+        """Digest of the label map; `""` where there is none."""
+        path = self._label_map
+        return "" if path is None else file_digest(path)
+
+    @property
+    def _label_map(self) -> Path | None:
+        """The configured label map, else the one beside the annotations or the scans."""
+        dataset, config = self.config.dataset, self.config
+        if dataset.label_map is not None:
+            if not dataset.label_map.is_file():
+                raise DataError(
+                    f"{dataset.label_map}: wanted ScanNet's label map (dataset.label_map), found "
+                    f"none; it comes with ScanNet as {LABEL_MAP}"
+                )
+            return dataset.label_map
+        places = (config.annotations / LABEL_MAP, dataset.root / LABEL_MAP)
+        return next((path for path in places if path.is_file()), None)
 
     @property
     def uses_poses(self) -> bool:
@@ -113,6 +148,31 @@ class Materials:
         if chosen.checkpoint is not None:
             load_checkpoint(backbone, chosen.checkpoint)
         return encoder, backbone
+
+    @contextmanager
+    def engine(self, backbone: Backbone) -> Iterator[None]:
+        """Let the configured engine generate for a backbone while a block runs.
+
+        Raises:
+            BackboneError: The backbone heeds no engine, or the engine cannot load its weights.
+        """
+        chosen = self.config.evaluate.engine
+        if chosen is None:
+            yield
+            return
+        lm = backbone.language_model
+        if lm is None:
+            raise BackboneError(
+                f"evaluate.engine is {chosen.name!r}, and backbone {self.config.backbone.name!r} "
+                "generates by itself alone; leave evaluate.engine out"
+            )
+        made: GenerationEngine = resolve(self.host.engines[chosen.name])(**chosen.parameters)
+        with opened(made, lm):
+            backbone.engine = made
+            try:
+                yield
+            finally:
+                backbone.engine = None
 
     def digests(self, queries: Sequence[Query]) -> dict[str, str]:
         """Digests of what a stage that reads these questions depends on, by name.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import time
 from datetime import datetime, timezone
@@ -11,10 +13,12 @@ from posealign_core.config.convert import to_plain
 from posealign_core.errors import ConfigError
 from posealign_core.runs.environment import code_version, environment, plugin_versions
 from posealign_core.runs.folder import file_digest
+from posealign_core.runs.lock import FolderLock
+from posealign_core.runs.memory import peak_memory_gib, reset_peak_memory
 from posealign_core.structures.record import RunRecord, StageRecord, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from posealign_core.config.load import ResolvedConfig
@@ -42,6 +46,22 @@ class Session:
     def __init__(self, folder: RunFolder, record: RunRecord) -> None:
         self.folder = folder
         self.record = record
+        self._lock = FolderLock(folder.lock_path)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the run; what they did before is taken over.
+
+        Raises:
+            BusyError: Another process is working on the run.
+        """
+        if not _writes_records():
+            yield
+            return
+        with self._lock.hold() as is_new:
+            if is_new:
+                self.record = self.folder.read_record() or self.record
+            yield
 
     def run(self, name: str, inputs: Mapping[str, str], work: Work) -> bool:
         """Do a stage, unless it is finished and all of its inputs and outputs are as they were.
@@ -54,7 +74,14 @@ class Session:
 
         Returns:
             Whether it was done now.
+
+        Raises:
+            BusyError: Another process is working on the run.
         """
+        with self.alone():
+            return self._run(name, inputs, work)
+
+    def _run(self, name: str, inputs: Mapping[str, str], work: Work) -> bool:
         before = self.record.stages.get(name)
         if before is not None and self._is_done(before, inputs):
             return False
@@ -73,9 +100,11 @@ class Session:
                 started=started,
                 seconds=round(earlier + time.monotonic() - began, 3),
                 error=error,
+                peak_memory_gib=peak_memory_gib(),
             )
             self._save(name, stage)
 
+        reset_peak_memory()
         note("running")
         try:
             outputs = {self._relative(path): file_digest(path) for path in work(resume=resume)}
@@ -137,10 +166,18 @@ def open_session(
             seed=resolved.config.seed,
             created=_now(),
         )
-        if _writes_records():
-            folder.write_config(record)
-            folder.write_record(record)
+        _write(folder, record)
+    elif record.config != to_plain(resolved.config):
+        # What does not decide the answers has changed: another judge, for example.
+        record = dataclasses.replace(record, config=to_plain(resolved.config))
+        _write(folder, record)
     return Session(folder, record)
+
+
+def _write(folder: RunFolder, record: RunRecord) -> None:
+    if _writes_records():
+        folder.write_config(record)
+        folder.write_record(record)
 
 
 def _writes_records() -> bool:

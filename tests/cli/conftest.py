@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 from toy_run import make_host
 
 from posealign_core.cli import main as main_module
-from posealign_core.report import samples
+from posealign_core.report import questions
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def real_pictures() -> None:
 def _blank_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "real_pictures" not in request.fixturenames:
         blank = "data:image/webp;base64,"
-        monkeypatch.setattr(samples, "top_view", lambda *_, **__: blank)
+        monkeypatch.setattr(questions, "top_view", lambda *_, **__: blank)
 
 
 class Outcome(NamedTuple):

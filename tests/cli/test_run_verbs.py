@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from posealign_core.judge import RefusedError, Reply
+from posealign_core.judge.judgement import load_judgement
+from posealign_core.judge.lexical import LexicalJudge
 from posealign_core.training.lora_trainer import LoraTrainer
 
 if TYPE_CHECKING:
@@ -71,6 +75,8 @@ def test_run_does_everything_and_then_nothing(
         "checkpoints/final/meta.json",
         "predictions/scanqa.jsonl",
         "results/scanqa.json",
+        "judge/scanqa.jsonl",
+        "judge/scanqa.json",
         "report.html",
     ):
         assert (folder / name).is_file(), name
@@ -88,6 +94,49 @@ def test_run_does_everything_and_then_nothing(
     assert "was trained already" in again.out
     assert "scanqa: was answered already" in again.out
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_judge_is_a_stage_of_its_own(cli: RunCli, run_arguments: list[str], tmp_path: Path) -> None:
+    arguments = ("--preset", "toy/demo/baseline", *run_arguments, "--no-report")
+    unjudged = cli("run", *arguments, "-o", "judge.engine=none")
+    assert unjudged.code == 0, unjudged.err
+    folder = the_folder(tmp_path)
+    assert not (folder / "judge").exists()
+    assert not (folder / "report.html").exists()
+
+    # Another judge makes no other run: nothing is trained or asked again.
+    judged = cli("run", *arguments)
+    assert judged.code == 0, judged.err
+    assert "was trained already" in judged.out
+    assert "scanqa: judged (lexical)" in judged.out
+    assert "scanqa: was judged already" in cli("run", "--run", folder, "--no-report").out
+    judgement = load_judgement(folder / "judge" / "scanqa.json")
+    assert (judgement.metric, judgement.uses_llm, judgement.tokens_in) == ("word_rules", False, 0)
+    assert len(judgement.statuses) == 8
+    assert judgement.parts["all"]["n"] == 8
+
+    unknown = cli("run", *arguments, "-o", "judge.engine=nobody")
+    assert unknown.code == 3
+    assert "judge.engine" in unknown.err
+
+
+def test_judge_that_gives_up_leaves_scores_and_a_report(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: LexicalJudge, ask: object) -> Reply:
+        raise RefusedError("not today")
+
+    arguments = ("--preset", "toy/demo/baseline", *run_arguments)
+    with monkeypatch.context() as patched:
+        patched.setattr(LexicalJudge, "ask", refuse)
+        stopped = cli("run", *arguments)
+    assert stopped.code == 7
+    assert "run the same command again" in stopped.err
+    folder = the_folder(tmp_path)
+    assert (folder / "report.html").is_file()
+    assert stages(folder)["judge scanqa"] == "failed"
+    assert cli("run", *arguments, "--no-report").code == 0
+    assert stages(folder)["judge scanqa"] == "finished"
 
 
 def test_damaged_answers_are_made_again(
@@ -207,5 +256,58 @@ def test_report_compares_runs(cli: RunCli, run_arguments: list[str], tmp_path: P
     text = page.read_text(encoding="utf-8")
     assert "<title>Two runs</title>" in text
     assert "transform, level, top" in text
-    assert text.count('class="sample"') == 6
-    assert text.count("data:image/webp;base64,UklGR") == 6
+    assert text.count('<details class="question"') == 8
+    assert text.count("data:image/webp;base64,UklGR") == 8
+
+
+HOSTILE = "</td></details></script><script>alert(1)</script><img src=x onerror='alert(2)'>\"&\x00\n"
+
+
+class Elements(HTMLParser):
+    """Collects what a browser would make of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.sources += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+
+def test_hostile_answers_stay_text(cli: RunCli, run_arguments: list[str], tmp_path: Path) -> None:
+    assert cli("run", "--preset", "toy/demo/baseline", *run_arguments, "--no-report").code == 0
+    folder = the_folder(tmp_path)
+    path = folder / "predictions" / "scanqa.jsonl"
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for number, record in enumerate(records):
+        record["text"] = HOSTILE if number else "x" * 100_000
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record["environment"]["devices"] = record["command"] = HOSTILE
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    page = tmp_path / "page.html"
+    done = cli("report", folder, "--output", page, "--title", HOSTILE)
+    assert done.code == 0, done.err
+    text = page.read_text(encoding="utf-8")
+    elements = Elements()
+    elements.feed(text)
+    assert elements.tags.count("script") == 1
+    assert elements.handlers == []
+    assert all(source.startswith(("data:", "#")) for source in elements.sources)
+    assert "&lt;script&gt;alert(1)" in text
+    assert "(100,000 characters)" in text
+    assert len(text) < 1_000_000
+
+
+def test_a_configured_label_map_must_be_there(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    lacking = ("-o", f"dataset.label_map={tmp_path / 'none.tsv'}")
+    assert cli("run", *PRESET, *run_arguments, "--jobs", "1", "--untrained").code == 0
+    found = cli("run", *PRESET, *run_arguments, *lacking, "--jobs", "1", "--untrained")
+    assert found.code == 4
+    assert "none.tsv: wanted ScanNet's label map (dataset.label_map), found none" in found.err

@@ -47,7 +47,7 @@ class MadeRun:
             environment={"python": "3.x", "devices": "abacus"},
             plugins={"rooms": "posealign 9.8.7"},
             seed=self.seed,
-            stages={"train": StageRecord(status="finished", seconds=12.5)},
+            stages={"train": StageRecord(status="finished", seconds=12.5, peak_memory_gib=2.5)},
             created="2026-01-02T03:04:05+00:00",
         )
         folder.write_record(record)

@@ -12,8 +12,8 @@ from posealign_core.report.content import (
     difference_table,
     headline_table,
     pose_table,
-    run_table,
 )
+from posealign_core.report.costs import cost_table
 from posealign_core.report.scores import Chance, group_runs
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ CLIP = "transform, clip (ratio 0.3)"
 
 
 def means(row: tuple[Cell, ...]) -> list[object]:
-    return [getattr(cell, "mean", cell) for cell in row]
+    estimates = [getattr(cell, "estimate", cell) for cell in row]
+    return [getattr(cell, "mean", cell) for cell in estimates]
 
 
 def test_runs_are_found_and_baselines_come_first(made_runs: list[Path], tmp_path: Path) -> None:
-    assert find_runs(tmp_path) == sorted(made_runs)
+    unscored = MadeRun("unscored").write(tmp_path / "runs")
+    left_out = {"unscored": "it has no scores yet"}
+    assert find_runs([tmp_path, made_runs[0]]) == (sorted(made_runs), left_out)
+    assert find_runs([unscored]) == ([unscored], {})
     runs = collect_runs(made_runs)
     assert [(run.backbone, run.alignment, run.seed) for run in runs] == [
         ("toy", "baseline", 0),
@@ -109,7 +113,11 @@ def test_poses_and_runs_are_counted(made_runs: list[Path]) -> None:
     assert [column.name for column in poses.columns[2:5]] == ["fallback", "none", "recovered"]
     assert poses.rows[0][2:] == (2, 22, 0, "2 x nothing sees it")
     assert poses.rows[1][2:] == (2, 0, 22, "2 x nothing sees it")
-    assert run_table(groups).rows[0] == ("toy", "baseline", 0, 1.0, 12.5, None, 0, "toy-baseline")
+    costs = cost_table(groups)
+    row = dict(zip((column.name for column in costs.columns), costs.rows[0], strict=True))
+    assert (row["Seed"], row["Last loss"], row["Training, s"]) == (0, 1.0, 12.5)
+    assert (row["Answering, s"], row["Unanswered"], row["Device"]) == (None, 0, "abacus")
+    assert (row["Judge tokens"], row["Peak memory, GiB"], row["Run"]) == (None, 2.5, "toy-baseline")
 
 
 def test_seeds_are_averaged_question_by_question(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import math
 import pytest
 
 from posealign_core.evaluation.statistics import Estimate
+from posealign_core.report.html_table import to_html
 from posealign_core.report.tables import (
     Cell,
     Column,
@@ -16,7 +17,6 @@ from posealign_core.report.tables import (
     cell_text,
     table_to_json,
     to_csv,
-    to_html,
     to_markdown,
 )
 
@@ -51,7 +51,11 @@ TABLE = Table(
         ("word", "text", "word"),
         (None, "percent", "–"),
         (math.nan, "percent", "–"),
-        (Estimate(mean=0.5, low=None, high=None, n=3, n_scenes=1), "percent", "50.0 [–, –]"),
+        (
+            Estimate(mean=0.5, low=None, high=None, n=3, n_scenes=1),
+            "percent",
+            "50.0 [one scene, no interval]",
+        ),
     ],
 )
 def test_cells_read_as_people_write_them(cell: Cell, kind: Kind, text: str) -> None:
@@ -99,4 +103,4 @@ def test_html_escapes_and_marks_repeated_words() -> None:
     assert "&lt;b&gt;x&lt;/b&gt;" in html
     assert "<b>x</b>" not in html
     assert html.count('class="text same"') == 1
-    assert '61.3<span class="ci">55.0 to 67.1</span>' in html
+    assert '61.3</span><span class="ci">55.0 to 67.1</span>' in html
