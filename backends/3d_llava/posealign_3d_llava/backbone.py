@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from posealign_3d_llava.config import LlavaConfig
     from posealign_3d_llava.encode.choices import Choices
     from posealign_3d_llava.generation import Generated
-    from posealign_3d_llava.model.llava import EgoFeatures, LlavaLoss
+    from posealign_3d_llava.model.llava import EgoFeatures, LlavaLlamaForCausalLM, LlavaLoss
     from posealign_3d_llava.model.segmentor import SceneFeatures
     from posealign_core.backbone import Batch, GenerationOptions, LoadReport
     from posealign_core.structures import EgoPose
@@ -64,6 +64,7 @@ class LlavaBackbone(Backbone):
     def __init__(self, config: LlavaConfig) -> None:
         super().__init__()
         self.llava_config = config  # transformers writes into a "config"
+        self.decoding = config.decoding
         self.tokenizer = load_tokenizer(config.tokenizer)
         self.lm = build_network(config, self.tokenizer, add_seg_token(self.tokenizer))
         self._scenes = SceneCache()
@@ -91,9 +92,11 @@ class LlavaBackbone(Backbone):
             batch: As for `forward`.
             features: Its scenes, where they have been encoded already.
         """
+        if features is None and "cloud" not in batch:
+            features = self._encoded(batch)
         llava_batch = LlavaBatch(
             text=_text(batch),
-            cloud=batch["cloud"],
+            cloud=batch.get("cloud"),
             prompt_masks=batch["prompt_masks"],
             scene_of_prompt=batch["item_of_prompt"],
             targets=batch["targets"],
@@ -107,8 +110,7 @@ class LlavaBackbone(Backbone):
         Raises:
             BackboneError: A question is longer than the language model takes.
         """
-        distinct = self._scenes.features(self.lm.tower, batch["clouds"], batch["cloud_digests"])
-        features = distinct.of_scenes(batch["cloud_of_item"])
+        features = self._encoded(batch)
         spliced = self.lm.splice(
             _text(batch),
             features,
@@ -122,7 +124,7 @@ class LlavaBackbone(Backbone):
                 f"wanted questions of at most {self.lm.max_length} tokens with their scenes, found "
                 f"one that is {int(spliced.n_cut.max())} longer; raise config.llm.max_length"
             )
-        generated = generate(self.lm, spliced, options)
+        generated = generate(self.lm, spliced, options, self.engine)
         texts = self.tokenizer.batch_decode(generated.ids, skip_special_tokens=True)
         masks = self._masks(features, generated, len(texts))
         return [
@@ -130,13 +132,27 @@ class LlavaBackbone(Backbone):
             for item, (text, own) in enumerate(zip(texts, masks, strict=True))
         ]
 
+    @property
+    def language_model(self) -> LlavaLlamaForCausalLM:
+        """A LLaMA with more parts, which an engine needs not know of."""
+        return self.lm
+
     def trainable(self) -> Trainable:
         """Adapters on the LLM; embeddings, head and three projections whole (6.1, 6.2)."""
         return Trainable(lora_targets=_ADAPTED, full_modules=_TRAINED_WHOLE)
 
     def load_published(self, path: Path) -> LoadReport:
         """Load weights in any published layout; see `checkpoints.published`."""
-        return load_published(self.lm, path)
+        with_tower = self.llava_config.merged_tower == "checkpoint"
+        return load_published(self.lm, path, with_tower=with_tower)
+
+    def _encoded(self, batch: Batch) -> SceneFeatures:
+        """The scenes of a batch whose clouds stand alone; what encodes them is always frozen."""
+        # Not in inference mode, for training may use what an evaluation has encoded.
+        with torch.inference_mode(False), torch.no_grad():
+            clouds, digests = batch["clouds"], batch["cloud_digests"]
+            distinct = self._scenes.features(self.lm.tower, clouds, digests)
+        return distinct.of_scenes(batch["cloud_of_item"])
 
     def _ego(self, poses: Sequence[EgoPose | None]) -> EgoFeatures | None:
         """Pose features of tokens; zeros for an item without a pose."""
@@ -189,6 +205,7 @@ def _text(batch: Batch) -> TextBatch:
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         labels=batch.get("labels"),
+        segments=batch["segments"],
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from posealign_3d_llava.model.config import TowerConfig
+from posealign_core.language.llm_config import LlmConfig
 from posealign_core.structures.generation import GenerationOptions  # noqa: TC001 - read by name
 from posealign_core.vocabulary import Fidelity
 
@@ -13,28 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["LlavaConfig", "LlmConfig"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LlmConfig:
-    """Sizes of the language model (specification section 4.1).
-
-    Attributes:
-        width: Hidden channels.
-        n_layers: Decoder layers.
-        n_heads: Attention heads of each layer.
-        mlp_width: Hidden channels of each layer's feed-forward block.
-        norm_epsilon: Of its RMS norms.
-        max_length: Longest spliced sequence; what is longer loses its end in training.
-    """
-
-    width: int = 4096
-    n_layers: int = 32
-    n_heads: int = 32
-    mlp_width: int = 11008
-    norm_epsilon: float = 1e-5
-    max_length: int = 4096
+__all__ = ["LlavaConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +33,14 @@ class LlavaConfig:
         texts: JSON file with the wordings of prompts and replies; our own where not set.
         text_digests: SHA-256 of wordings that this preset is meant to be run with, by name.
         voxel_size_m: Edge of a voxel, metres.
+        augment: Whether training takes the random geometric steps. Without them the frozen tower
+            encodes each scene and pose once, however often it is asked about.
         leading_space: Released: a space stands between scene and question in evaluation, and not
             in training. Correct: in neither.
         decoding: How answers are decoded, by benchmark; as the run says where not set.
+        merged_tower: Where the tower of a merged checkpoint comes from. The release drops what the
+            checkpoint says of it and keeps the stage-1 file's, with a projection from [SEG] states
+            that nobody trained (specification section 9, Q3): `stage1_only`.
         sampler: Released: the published order of training samples. Correct: one task in every
             micro-batch, and no sample lost.
     """
@@ -71,6 +56,8 @@ class LlavaConfig:
     texts: Path | None = None
     text_digests: Mapping[str, str] = field(default_factory=dict)
     voxel_size_m: float = 0.02
+    augment: bool = True
     leading_space: Fidelity = Fidelity.CORRECT
     decoding: Mapping[str, GenerationOptions] = field(default_factory=dict)
+    merged_tower: Literal["checkpoint", "stage1_only"] = "checkpoint"
     sampler: Fidelity = Fidelity.CORRECT

@@ -6,14 +6,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from posealign_3d_llava.model.llava import LlavaLlamaForCausalLM
     from posealign_3d_llava.model.splicing import SplicedBatch
+    from posealign_core.language.engine import GenerationEngine
     from posealign_core.structures import GenerationOptions
 
 __all__ = ["Generated", "generate"]
@@ -34,7 +37,10 @@ class Generated(NamedTuple):
 
 
 def generate(
-    llava: LlavaLlamaForCausalLM, spliced: SplicedBatch, options: GenerationOptions
+    llava: LlavaLlamaForCausalLM,
+    spliced: SplicedBatch,
+    options: GenerationOptions,
+    engine: GenerationEngine | None = None,
 ) -> Generated:
     """Decode without sampling.
 
@@ -42,7 +48,10 @@ def generate(
         llava: The model.
         spliced: Its input, padded on the left.
         options: How to decode.
+        engine: What decodes with the model's weights, where not `transformers`.
     """
+    if engine is not None:
+        return _generate_by(engine, llava, spliced, options)
     with _last_states(llava.model.norm) as states:
         out: Any = llava.generate(
             inputs_embeds=spliced.embeds,
@@ -61,6 +70,32 @@ def generate(
     picked = [states[step][row] for step, row in zip(steps.tolist(), rows.tolist(), strict=True)]
     empty = spliced.embeds.new_zeros(0, spliced.embeds.shape[-1])
     return Generated(ids, torch.stack(picked) if picked else empty, items)
+
+
+def _generate_by(
+    engine: GenerationEngine,
+    llava: LlavaLlamaForCausalLM,
+    spliced: SplicedBatch,
+    options: GenerationOptions,
+) -> Generated:
+    """Decode elsewhere; answers with a [SEG] are read once here for the states behind them."""
+    eos: int = llava.generation_config.eos_token_id
+    prompts = [row[kept] for row, kept in zip(spliced.embeds, spliced.attention_mask, strict=True)]
+    answers = [torch.tensor(a, dtype=torch.int64) for a in engine.generate(prompts, options, eos)]
+    ids = pad_sequence(answers, batch_first=True, padding_value=eos).to(spliced.embeds.device)
+    items, steps = _live_segs(ids, llava.seg_token_id, eos)
+    if len(items) == 0:
+        return Generated(ids, spliced.embeds.new_zeros(0, spliced.embeds.shape[-1]), items)
+    rows, row_of_seg = torch.unique(items, return_inverse=True)
+    said = ids[rows, : int(steps.max())]
+    states = llava.model(
+        inputs_embeds=torch.cat([spliced.embeds[rows], llava.model.embed_tokens(said)], dim=1),
+        attention_mask=nn.functional.pad(
+            spliced.attention_mask[rows].long(), (0, said.shape[1]), value=1
+        ),
+        use_cache=False,
+    ).last_hidden_state
+    return Generated(ids, states[row_of_seg, spliced.embeds.shape[1] - 1 + steps], items)
 
 
 def _live_segs(ids: Tensor, seg_token_id: int, eos_token_id: int) -> tuple[Tensor, Tensor]:

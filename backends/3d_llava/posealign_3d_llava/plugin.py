@@ -19,7 +19,6 @@ SPEC = BackboneSpec(
     config="posealign_3d_llava.config:LlavaConfig",
     presets="posealign_3d_llava.presets",
     trainer="posealign_3d_llava.training.trainer:LlavaTrainer",
-    evaluator="posealign_3d_llava.evaluator:LlavaEvaluator",
     tags=BackboneTags(
         modes=frozenset(AlignMode),
         kinds=frozenset(TaskKind),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from posealign_3d_llava.model.superpoints import Superpoints
+from posealign_core.nn.feature_cache import FeatureCache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,18 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["SceneCache", "stack_features"]
 
-_N_KEPT = 64
-
 
 class SceneCache:
-    """Encodes each distinct cloud once, by itself, until the tower's weights change.
+    """Encodes each distinct cloud once, by itself, until the weights that encode it change.
 
     A thousand superpoints take about 4 MB in float32.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, SceneFeatures] = OrderedDict()
-        self._made_with: object = None
+        self._cache: FeatureCache[SceneFeatures] = FeatureCache()
 
     def features(
         self, tower: PointCloudTower, clouds: Sequence[PointCloudBatch], digests: Sequence[str]
@@ -45,23 +42,21 @@ class SceneCache:
             clouds: One scene each.
             digests: Names of their contents.
         """
-        weights = _weights_version(tower)
-        if weights != self._made_with:
-            self._kept.clear()
-            self._made_with = weights
-        found = {}
-        for cloud, digest in zip(clouds, digests, strict=True):
-            if digest not in self._kept:
-                self._kept[digest] = tower.encode(cloud)
-            self._kept.move_to_end(digest)
-            found[digest] = self._kept[digest]
-        while len(self._kept) > _N_KEPT:
-            self._kept.popitem(last=False)
-        return stack_features([found[digest] for digest in digests])
-
-    def __deepcopy__(self, memo: object) -> SceneCache:
-        """A copy of a model starts without what the original kept."""
-        return SceneCache()
+        segmentor = tower.segmentor
+        # All but `alignment_proj`, which is trained and comes after what is kept.
+        encodes = nn.ModuleList(
+            [
+                segmentor.input_conv,
+                segmentor.unet,
+                segmentor.output_layer,
+                segmentor.pos_encode,
+                segmentor.decoder,
+            ]
+        )
+        found = self._cache.get(
+            encodes, digests, lambda places: [tower.encode(clouds[place]) for place in places]
+        )
+        return stack_features(found)
 
 
 def stack_features(scenes: Sequence[SceneFeatures]) -> SceneFeatures:
@@ -83,9 +78,3 @@ def stack_features(scenes: Sequence[SceneFeatures]) -> SceneFeatures:
         hidden=tuple(stacked(level) for level in zip(*(s.hidden for s in scenes), strict=True)),
         class_logits=stacked([scene.class_logits for scene in scenes]),
     )
-
-
-def _weights_version(tower: PointCloudTower) -> object:
-    """Something that changes when weights do: where they are, and how often they were written."""
-    tensors = [*tower.parameters(), *tower.buffers()]
-    return tuple((tensor.data_ptr(), tensor._version, tensor.dtype) for tensor in tensors)

@@ -1,21 +1,13 @@
-"""The wordings around questions and answers: our own, or those of a file (sections 4.3, 7.2)."""
+"""Our own wordings around questions and answers (sections 4.3, 7.2)."""
 
 from __future__ import annotations
 
-import hashlib
-import warnings
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from posealign_3d_llava.model.special_tokens import SEG_TOKEN
-from posealign_core.datasets.files import read_json
-from posealign_core.errors import ConfigError, PoseAlignWarning
+from posealign_core.language.texts import TextRules
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-__all__ = ["TaskTexts", "load_texts"]
+__all__ = ["TEXT_RULES", "TaskTexts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,51 +37,17 @@ class TaskTexts:
     ground_nothing_reply: str = "There is none."
 
 
-_NEEDS = {
-    "ground": ("<image>", "{description}"),
-    "ground_many": ("<image>", "{description}"),
-    "answer": ("<image>", "{question}"),
-    "situated_answer": ("<image>", "{question}"),
-    "caption": ("<image>", "<loc>"),
-    "pose": ("<pose>",),
-    "ground_reply": (SEG_TOKEN,),
-}
-
-
-def load_texts(path: Path | None, digests: Mapping[str, str]) -> TaskTexts:
-    """Lay the wordings of a file over our own.
-
-    Args:
-        path: JSON object with any fields of `TaskTexts`; `<pc>` may stand for `<image>`. None for
-            our own wordings.
-        digests: SHA-256 that wordings must have, by field. Warns of those for which our own wording
-            stands in; a model that was trained with other words answers worse.
-
-    Raises:
-        ConfigError: The file names an unknown text, one lacks a marker, or has another digest.
-        DataError: The file is missing or damaged.
-    """
-    texts = TaskTexts()
-    given = {} if path is None else read_json(path)
-    known = [field.name for field in fields(TaskTexts)]
-    faults = [f"{name}: wanted one of {', '.join(known)}" for name in given if name not in known]
-    faults += [f"{name}: names no text" for name in digests if name not in known]
-    for name in given.keys() & set(known):
-        found = hashlib.sha256(given[name].encode()).hexdigest()
-        if digests.get(name, found) != found:
-            faults.append(f"{name}: wanted the text with SHA-256 {digests[name]}, found {found}")
-        missing = [
-            m for m in _NEEDS.get(name, ()) if m not in given[name].replace("<pc>", "<image>")
-        ]
-        faults += [f"{name}: wanted the marker {marker} in it" for marker in missing]
-    if faults:
-        raise ConfigError(sorted(faults), source=str(path or "text_digests"))
-    own = sorted(digests.keys() - given.keys())
-    if own:
-        warnings.warn(
-            f"3d_llava: our own wording stands in for {', '.join(own)}; published weights know "
-            "other words. Name the file that holds them with backbone.config.texts",
-            PoseAlignWarning,
-            stacklevel=2,
-        )
-    return replace(texts, **{name: text.replace("<pc>", "<image>") for name, text in given.items()})
+TEXT_RULES = TextRules(
+    backbone="3d_llava",
+    needs={
+        "ground": ("<image>", "{description}"),
+        "ground_many": ("<image>", "{description}"),
+        "answer": ("<image>", "{question}"),
+        "situated_answer": ("<image>", "{question}"),
+        "caption": ("<image>", "<loc>"),
+        "pose": ("<pose>",),
+        "ground_reply": (SEG_TOKEN,),
+    },
+    aliases={"<pc>": "<image>"},
+)
+"""Markers that a file of wordings must keep; `<pc>` may stand for `<image>`."""

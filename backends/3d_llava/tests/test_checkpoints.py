@@ -215,16 +215,33 @@ def test_a_merged_checkpoint_goes_out_and_comes_back(tmp_path: Path, ego_feature
     assert loss_of(twin) == pytest.approx(before, rel=1e-5)
     assert_equal(merged_tensors(source.lm), merged_tensors(twin.lm))
     config = json.loads((tmp_path / "config.json").read_text())
-    assert config["mm_hidden_size"] == (70 if ego_features else 64)
+    assert config["mm_hidden_size"] == (102 if ego_features else 96)
     assert sorted(torch.load(tmp_path / "mm_projector.bin", weights_only=True)) == [
         "0.bias", "0.weight", "2.bias", "2.weight",
     ]  # fmt: skip
 
 
+def test_the_release_keeps_the_stage_1_tower_of_a_merged_checkpoint(tmp_path: Path):
+    source = trained()
+    save_merged(source, tmp_path)
+    ours, theirs = model(), model(merged_tower="stage1_only")
+    before = tensors_of(theirs)
+    for twin in (ours, theirs):
+        twin.load_published(tmp_path).require_exact("merged")
+    merged, released = tensors_of(ours), tensors_of(theirs)
+    tower = [key for key in merged if "pointcloud_tower" in key]
+    assert_equal({key: before[key] for key in tower}, {key: released[key] for key in tower})
+    assert_equal(
+        *({k: t for k, t in found.items() if k not in tower} for found in (merged, released))
+    )
+    changed = [key for key in tower if not torch.equal(merged[key], before[key])]
+    assert any("hidden_seg_fc" in key for key in changed)
+
+
 def test_a_checkpoint_of_another_variant_is_named(tmp_path: Path):
     save_merged(trained(ego_features=True), tmp_path)
     report = model(ego_features=False).load_published(tmp_path)
-    assert report.reshaped == (("model.mm_projector.0.weight", (128, 70), (128, 64)),)
+    assert report.reshaped == (("model.mm_projector.0.weight", (128, 102), (128, 96)),)
     with pytest.raises(CheckpointMismatchError, match=r"mm_projector\.0\.weight: file has"):
         report.require_exact("embed")
 
@@ -278,7 +295,7 @@ def test_starting_from_llava(tmp_path: Path, ego_features: bool):
         assert torch.equal(columns, tensor), key
     new = state["lm_head.weight"][-1]
     assert 0.005 < float(new.std()) < 0.05
-    assert state["model.mm_projector.0.weight"].shape == (128, 70 if ego_features else 64)
+    assert state["model.mm_projector.0.weight"].shape == (128, 102 if ego_features else 96)
     assert all(torch.isfinite(tensor).all() for tensor in state.values())
     assert math.isfinite(loss_of(started))
     attention = started.lm.tower.segmentor.decoder.self_attn_layers[0]

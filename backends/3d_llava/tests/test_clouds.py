@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posealign_3d_llava.encode.clouds import Clouds
-from posealign_3d_llava.encode.poses import stated_pose
+from posealign_core.align.stated_pose import stated_pose
 from posealign_core.errors import DataError
 from posealign_core.geometry import SCANNET_CONSTANT
 from posealign_core.testing.toy_scenes import toy_scene

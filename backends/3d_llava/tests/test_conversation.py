@@ -4,7 +4,12 @@ import pytest
 from tokenizers import Tokenizer, models, trainers
 from transformers import PreTrainedTokenizerFast
 
-from posealign_3d_llava.model.conversation import Turn, encode_conversation
+from posealign_3d_llava.model.conversation import (
+    EncodedConversation,
+    Turn,
+    encode_conversation,
+    pack,
+)
 from posealign_3d_llava.model.special_tokens import (
     IGNORE_INDEX,
     IMAGE_INDEX,
@@ -130,3 +135,11 @@ def test_a_tokenizer_that_joins_answer_and_prompt_is_refused():
 def test_conversations_that_cannot_be_trained_on(tokenizer, turns: list[Turn]):
     with pytest.raises(DataError, match="an answer in all but the last"):
         encode_conversation(tokenizer, turns, system=SYSTEM)
+
+
+def test_packed_captions_keep_a_prompt_marker_each():
+    same = EncodedConversation((1, IMAGE_INDEX, LOC_INDEX, 7, 8), (*[IGNORE_INDEX] * 4, 8))
+    packed = pack([same, same])
+    assert packed.input_ids == (1, IMAGE_INDEX, LOC_INDEX, 7, 8, LOC_INDEX, 7, 8)
+    assert packed.segments == (0, 0, 1, 1, 1, 2, 2, 2)
+    assert pack([same]).input_ids == same.input_ids

@@ -9,8 +9,9 @@ import pytest
 
 from posealign_3d_llava.encode.dialogue import Dialogue
 from posealign_3d_llava.encode.encoder import LlavaEncoder
-from posealign_3d_llava.texts import TaskTexts, load_texts
+from posealign_3d_llava.texts import TEXT_RULES, TaskTexts
 from posealign_core.errors import BackboneError, ConfigError, PoseAlignWarning
+from posealign_core.language.texts import load_texts
 from posealign_core.vocabulary import AlignMode, Fidelity, TaskKind
 
 from .samples import query_of, sample_of, tiny
@@ -83,13 +84,13 @@ def test_answers_to_learn():
         turn_of(sample_of(query=replace(query_of(TaskKind.ANSWER), references=())), train=True)
 
 
-def test_scene_and_pose_stand_in_the_first_turn_only():
+def test_each_of_several_questions_is_asked_as_if_alone():
     samples = [sample_of(AlignMode.PROMPT, kind=kind) for kind in TaskKind]
     turns = Dialogue(TEXTS, Fidelity.CORRECT).turns(
         samples, samples[0].pose, train=True, rng=np.random.default_rng(0)
     )
-    assert [turn.question.count("<image>") for turn in turns] == [1, 0, 0, 0]
-    assert [turn.question.count("I stand") for turn in turns] == [1, 0, 0, 0]
+    alone = [turn_of(sample, train=True).question for sample in samples]
+    assert [turn.question for turn in turns] == alone
 
 
 def digest(text: str) -> str:
@@ -100,18 +101,18 @@ def test_a_file_of_texts_is_checked_against_digests(tmp_path):
     path = tmp_path / "texts.json"
     caption = "<pc>\nSay what <loc> is."
     path.write_text(json.dumps({"caption": caption}))
-    texts = load_texts(path, {"caption": digest(caption)})
+    texts = load_texts(TaskTexts(), path, {"caption": digest(caption)}, TEXT_RULES)
     assert texts.caption == "<image>\nSay what <loc> is."
     assert texts.answer == TaskTexts().answer
     with pytest.raises(ConfigError, match="caption: wanted the text with SHA-256 abc"):
-        load_texts(path, {"caption": "abc"})
+        load_texts(TaskTexts(), path, {"caption": "abc"}, TEXT_RULES)
 
 
 def test_faults_of_a_file_of_texts_are_named_at_once(tmp_path):
     path = tmp_path / "texts.json"
     path.write_text(json.dumps({"anwser": "x", "answer": "no marker"}))
     with pytest.raises(ConfigError) as caught:
-        load_texts(path, {})
+        load_texts(TaskTexts(), path, {}, TEXT_RULES)
     assert len(caught.value.faults) == 3
     assert "anwser: wanted one of" in str(caught.value)
     assert "wanted the marker {question}" in str(caught.value)

@@ -10,19 +10,18 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 
 from posealign_3d_llava.checkpoints.config_file import published_config
-from posealign_3d_llava.checkpoints.fill import fill
 from posealign_3d_llava.checkpoints.layout import (
     RUN_PREFIX,
     adapted_linears,
     non_lora_tensors,
     plain_run_keys,
 )
-from posealign_3d_llava.checkpoints.tensors import read_file
 from posealign_core.atomic import atomic_path, make_folder, write_text
-from posealign_core.backbone import LoadReport
 from posealign_core.datasets.files import read_json
 from posealign_core.errors import DataError
 from posealign_core.training.lora import add_adapters, has_adapters
+from posealign_core.weights.fill import fill, joined
+from posealign_core.weights.tensors import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from posealign_3d_llava.backbone import LlavaBackbone
     from posealign_3d_llava.model.llava import LlavaLlamaForCausalLM
+    from posealign_core.backbone import LoadReport
 
 __all__ = ["export_lora_run", "import_lora_run", "is_lora_run", "merge_lora_run"]
 
@@ -60,7 +60,7 @@ def merge_lora_run(llava: LlavaLlamaForCausalLM, folder: Path) -> LoadReport:
             ("B", (linear.out_features, rank)),
         )
     }
-    report = _joined(
+    report = joined(
         fill(halves, plain_run_keys(read_file(_adapter_file(folder)))),
         fill(non_lora_tensors(llava), plain_run_keys(read_file(folder / _EXTRAS))),
     )
@@ -79,7 +79,7 @@ def import_lora_run(backbone: LlavaBackbone, folder: Path) -> LoadReport:
     """
     if not has_adapters(backbone):
         add_adapters(backbone, LoraConfig.from_pretrained(str(folder)))
-    return _joined(
+    return joined(
         fill(_adapters(backbone), plain_run_keys(read_file(_adapter_file(folder)))),
         fill(non_lora_tensors(backbone.lm), plain_run_keys(read_file(folder / _EXTRAS))),
     )
@@ -119,12 +119,3 @@ def _adapter_file(folder: Path) -> Path:
     if not found:
         raise DataError(f"{folder}: wanted {' or '.join(_ADAPTERS)}, found neither")
     return found[0]
-
-
-def _joined(one: LoadReport, other: LoadReport) -> LoadReport:
-    return LoadReport(
-        loaded=one.loaded + other.loaded,
-        missing=one.missing + other.missing,
-        unexpected=one.unexpected + other.unexpected,
-        reshaped=one.reshaped + other.reshaped,
-    )

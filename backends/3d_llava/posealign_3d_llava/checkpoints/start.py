@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from posealign_3d_llava.checkpoints.fill import fill
-from posealign_3d_llava.checkpoints.tensors import read_file, read_folder
 from posealign_core.errors import CheckpointMismatchError, PoseAlignWarning
+from posealign_core.weights.fill import fill
+from posealign_core.weights.tensors import read_file, read_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

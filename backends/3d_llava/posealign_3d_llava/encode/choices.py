@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from posealign_3d_llava.encode.regions import points_of_objects
+from posealign_core.structures.regions import points_of_objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 
 from posealign_3d_llava.encode.recipe import RECIPES, place
 from posealign_3d_llava.model.cloud import PointCloud
@@ -79,9 +80,9 @@ class Clouds:
             superpoints = superpoints_of_points(scene.points, scene.normals)
         cloud = PointCloud.from_arrays(
             placed.coords,
-            colors[rows] / _GREY - 1.0,
+            colors.take(rows, axis=0) / _GREY - 1.0,
             placed.cells,
-            np.unique(superpoints[rows], return_inverse=True)[1],
+            torch.unique(torch.from_numpy(superpoints.take(rows)), return_inverse=True)[1].numpy(),
         )
         return PlacedCloud(cloud, rows, placed.input_from_camera)
 

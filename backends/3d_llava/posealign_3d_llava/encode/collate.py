@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from posealign_3d_llava.model.cloud import PointCloudBatch
 from posealign_3d_llava.model.special_tokens import IGNORE_INDEX
+from posealign_core.language.packing import PADDING, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,39 +23,42 @@ if TYPE_CHECKING:
 __all__ = ["collate"]
 
 
-def collate(items: Sequence[Features], *, pad_id: int) -> Batch:
+def collate(items: Sequence[Features], *, pad_id: int, joint: bool) -> Batch:
     """Batch encoded items.
 
-    A training batch holds all clouds in one, item i about cloud i. Otherwise each distinct cloud
-    stands alone, because the network's rounding at the border of the grid depends on what else is
-    in a batch of clouds, and an answer must not; a digest names it, so that it is encoded once.
+    Augmented clouds are all different and become one batch, item i about cloud i. Otherwise each
+    distinct cloud stands alone, because the network's rounding at the border of the grid depends on
+    what else is in a batch of clouds, and an answer must not; a digest names it, so that it is
+    encoded once.
 
     Args:
         items: Encoded with the same `train`.
         pad_id: Fills up `input_ids`.
+        joint: Whether the clouds become one batch.
     """
+    clouds = [item["cloud"] for item in items]
     lengths = torch.tensor([len(item["input_ids"]) for item in items])
     width = max(int(item["cloud"].superpoint_ids.max()) + 1 for item in items)
     ids = pad_sequence([item["input_ids"] for item in items], True, pad_id)
+    segments = [item["segments"] for item in items]
+    packed = any(int(own.max()) > PREFIX + 1 for own in segments)
     prompts = [item["prompt_masks"] for item in items]
     batch: dict[str, Any] = {
         "input_ids": ids,
         "attention_mask": torch.arange(ids.shape[1]) < lengths[:, None],
         "prompt_masks": _padded(prompts, width),
         "item_of_prompt": _owners(prompts),
+        # Questions of one sequence must not see each other; a single one sees all there is.
+        "segments": pad_sequence(segments, True, PADDING) if packed else None,
         "poses": [item["pose"] for item in items],
+        **({"cloud": PointCloudBatch.from_clouds(clouds)} if joint else _distinct(clouds)),
     }
     if "labels" not in items[0]:
-        return {
-            **batch,
-            **_distinct([item["cloud"] for item in items]),
-            "choices": [item["choices"] for item in items],
-        }
+        return {**batch, "choices": [item["choices"] for item in items]}
     targets = [item["targets"] for item in items]
     return {
         **batch,
         "labels": pad_sequence([item["labels"] for item in items], True, IGNORE_INDEX),
-        "cloud": PointCloudBatch.from_clouds([item["cloud"] for item in items]),
         "targets": _padded(targets, width),
         "item_of_target": _owners(targets),
     }

@@ -48,7 +48,7 @@ class Dialogue:
         train: bool,
         rng: np.random.Generator,
     ) -> list[Turn]:
-        """One turn per sample; scene and pose are in the first.
+        """One turn per sample, with scene and pose, as if it were asked alone.
 
         Args:
             samples: Questions about one scene from one pose.
@@ -60,9 +60,9 @@ class Dialogue:
             BackboneError: A question has no answer to learn from.
         """
         turns = []
-        for number, sample in enumerate(samples):
+        for sample in samples:
             words = self._question(sample.query)
-            question = words if number else self._with_scene(sample, words, pose, train=train)
+            question = self._with_scene(sample, words, pose, train=train)
             answer = self._answer(sample.query, rng) if train else None
             turns.append(Turn(question, answer))
         return turns

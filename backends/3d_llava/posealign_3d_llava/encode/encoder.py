@@ -11,15 +11,16 @@ from posealign_3d_llava.encode.choices import choices_of
 from posealign_3d_llava.encode.clouds import Clouds
 from posealign_3d_llava.encode.collate import collate
 from posealign_3d_llava.encode.dialogue import Dialogue
-from posealign_3d_llava.encode.poses import stated_pose
-from posealign_3d_llava.encode.regions import points_of_objects, points_of_region
-from posealign_3d_llava.model.conversation import encode_conversation
+from posealign_3d_llava.model.conversation import encode_conversation, pack
 from posealign_3d_llava.model.prompt_mask import prompt_mask
-from posealign_3d_llava.texts import load_texts
+from posealign_3d_llava.texts import TEXT_RULES, TaskTexts
 from posealign_3d_llava.tokenizer import load_tokenizer
+from posealign_core.align.stated_pose import stated_pose
 from posealign_core.backbone import Batch, Features, SampleEncoder
 from posealign_core.errors import BackboneError, DataError
+from posealign_core.language.texts import load_texts
 from posealign_core.nn.segments import segment_mean
+from posealign_core.structures.regions import points_of_objects, points_of_region
 from posealign_core.vocabulary import AlignMode, TaskKind
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _REFERRING = (TaskKind.GROUND, TaskKind.SELECT)
 
 
 class LlavaEncoder(SampleEncoder):
-    """Writes a conversation of one turn per question, and the cloud that it is about.
+    """Writes a conversation about each question, and the cloud that they are about.
 
     Args:
         config: Of the backbone.
@@ -47,11 +48,11 @@ class LlavaEncoder(SampleEncoder):
 
     def __init__(self, config: LlavaConfig) -> None:
         self._tokenizer = load_tokenizer(config.tokenizer)
-        self._dialogue = Dialogue(
-            load_texts(config.texts, config.text_digests), config.leading_space
-        )
+        texts = load_texts(TaskTexts(), config.texts, config.text_digests, TEXT_RULES)
+        self._dialogue = Dialogue(texts, config.leading_space)
         self._clouds = Clouds(config.voxel_size_m)
         self._empty_prompt = config.tower.fidelity.empty_prompt
+        self._augment = config.augment
 
     def encode(
         self, samples: Sequence[AlignedSample], *, train: bool, rng: np.random.Generator
@@ -69,7 +70,7 @@ class LlavaEncoder(SampleEncoder):
         self, samples: Sequence[AlignedSample], *, train: bool, rng: np.random.Generator
     ) -> PlacedCloud:
         """The cloud that questions about one scene are encoded with; arguments as for `encode`."""
-        if not train:
+        if not (train and self._augment):
             return self._clouds.plain(samples[0])
         meant = np.logical_or.reduce([_meant(sample, train=True) for sample in samples])
         return self._clouds.make(samples[0], meant, train=True, rng=rng)
@@ -87,10 +88,12 @@ class LlavaEncoder(SampleEncoder):
         masks = [_meant(sample, train=train) for sample in samples]
         pose = stated_pose(first, placed.input_from_camera)
         turns = self._dialogue.turns(samples, pose, train=train, rng=rng)
-        words = encode_conversation(self._tokenizer, turns, system=self._dialogue.system)
+        system = self._dialogue.system
+        words = pack([encode_conversation(self._tokenizer, [t], system=system) for t in turns])
         pairs = list(zip(samples, masks, strict=True))
         features = {
             "input_ids": torch.tensor(words.input_ids),
+            "segments": torch.tensor(words.segments),
             "cloud": placed.cloud,
             "prompt_masks": [
                 self._prompt(mask, placed)
@@ -113,7 +116,8 @@ class LlavaEncoder(SampleEncoder):
 
     def collate(self, items: Sequence[Features]) -> Batch:
         """Pad conversations, masks and targets; clouds that are one object are encoded once."""
-        return collate(items, pad_id=int(self._tokenizer.pad_token_id))
+        joint = self._augment and "labels" in items[0]
+        return collate(items, pad_id=int(self._tokenizer.pad_token_id), joint=joint)
 
     def _prompt(self, mask: NDArray[np.bool_], placed: PlacedCloud) -> torch.Tensor:
         inside = torch.from_numpy(mask[placed.rows])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from posealign_3d_llava.encode.elastic import elastic_distortion
-from posealign_3d_llava.encode.placement import Placement, flipped, stirred
+from posealign_3d_llava.encode.placement import Placement, bounds, flipped, stirred
 from posealign_core.errors import DataError
 from posealign_core.vocabulary import AlignMode, TaskKind
 
@@ -91,7 +91,7 @@ def place(
         placement = placement.centered(z=True)
     if train and policy.dropout:
         rows = _dropout(kept, rng)
-        placement = placement._replace(points=placement.points[rows])
+        placement = placement._replace(points=placement.points.take(rows, axis=0))
     if train and recipe.flip and policy.flip:
         placement = flipped(placement, rng)
     if train:
@@ -99,11 +99,16 @@ def place(
     cells = placement.points / placement.points.dtype.type(voxel_size_m)
     if train and recipe.elastic and policy.elastic:
         cells = elastic_distortion(cells, rng)
-    cells = (cells - cells.min(axis=0)).astype(np.int64)
+    cells = (cells - bounds(cells)[0]).astype(np.int64)
     if policy.center:
         placement = placement.centered(z=False)
     order = rng.permutation(len(rows)) if train else np.arange(len(rows))
-    return Placed(placement.points[order], cells[order], rows[order], placement.input_from_camera)
+    return Placed(
+        placement.points.take(order, axis=0),
+        cells.take(order, axis=0),
+        rows.take(order),
+        placement.input_from_camera,
+    )
 
 
 def _start(sample: AlignedSample, *, align: bool) -> Placement:

@@ -53,6 +53,8 @@ class MultiHeadAttention(nn.Module):
             self._split_heads(nn.functional.linear(x, w, b))
             for x, w, b in zip((rows, context, context), weights, biases, strict=True)
         )
+        if not query.numel():  # torch's CUDA kernel for an empty batch gives nothing at all
+            return torch.zeros_like(rows)
         attended = nn.functional.scaled_dot_product_attention(
             query, key, value, attn_mask=bias.to(query.dtype)
         )

@@ -68,10 +68,11 @@ class PointCloud:
                 f"found {len(coords)}, {len(colors)}, {len(cells)}, {len(superpoint_ids)}"
             )
         ids = torch.as_tensor(superpoint_ids, dtype=torch.int64)
-        n_ids, low, high = len(torch.unique(ids)), int(ids.min()), int(ids.max())
-        if (low, high) != (0, n_ids - 1):
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= len(ids) or (ids.bincount() == 0).any():
             raise ShapeError(
-                f"point cloud: wanted superpoint ids without a gap from 0, found {n_ids} distinct "
+                f"point cloud: wanted superpoint ids without a gap from 0, found "
+                f"{len(torch.unique(ids))} distinct "
                 f"values from {low} to {high}; number them anew (numpy.unique, return_inverse)"
             )
         voxels = voxelise(cells)

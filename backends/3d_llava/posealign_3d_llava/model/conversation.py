@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, encode_with_markers
+from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, LOC_INDEX, encode_with_markers
 from posealign_core.errors import DataError
+from posealign_core.language.packing import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["EncodedConversation", "Turn", "encode_conversation"]
+__all__ = [
+    "EncodedConversation",
+    "PackedConversation",
+    "Turn",
+    "encode_conversation",
+    "pack",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,17 @@ class EncodedConversation:
 
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PackedConversation(EncodedConversation):
+    """Several conversations in one sequence.
+
+    Attributes:
+        segments: The conversation that each id belongs to, from 1; 0 for what they share.
+    """
+
+    segments: tuple[int, ...]
 
 
 def encode_conversation(
@@ -73,6 +91,36 @@ def encode_conversation(
         ids += [*asked, *said]
         labels += [*[IGNORE_INDEX] * len(asked), *said]
     return EncodedConversation(tuple(ids), tuple(labels))
+
+
+def pack(conversations: Sequence[EncodedConversation]) -> PackedConversation:
+    """Put conversations into one sequence that says their common beginning once.
+
+    A prompt's marker is never shared: each conversation has a prompt of its own. Each keeps the
+    ids that it has alone; that it sees no other is up to the language model
+    (`posealign_core.language.packing`).
+
+    Args:
+        conversations: At least one.
+    """
+    first = conversations[0]
+    n_shared = 0
+    for ids, labels in zip(
+        zip(*(c.input_ids for c in conversations), strict=False),
+        zip(*(c.labels for c in conversations), strict=False),
+        strict=True,
+    ):
+        is_own_prompt = ids[0] == LOC_INDEX and len(conversations) > 1
+        if len(set(ids)) > 1 or set(labels) != {IGNORE_INDEX} or is_own_prompt:
+            break
+        n_shared += 1
+    packed_ids, packed_labels = list(first.input_ids[:n_shared]), list(first.labels[:n_shared])
+    segments = [PREFIX] * n_shared
+    for number, own in enumerate(conversations, start=PREFIX + 1):
+        packed_ids += own.input_ids[n_shared:]
+        packed_labels += own.labels[n_shared:]
+        segments += [number] * (len(own.input_ids) - n_shared)
+    return PackedConversation(tuple(packed_ids), tuple(packed_labels), tuple(segments))
 
 
 def _answer_ids(

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch import nn
 from transformers import LlamaForCausalLM
 
 from posealign_3d_llava.model.projector import Projector
 from posealign_3d_llava.model.segmentation_loss import segmentation_loss
-from posealign_3d_llava.model.special_tokens import IGNORE_INDEX
 from posealign_3d_llava.model.splicing import Insertions, SplicedBatch, TextBatch, splice
 from posealign_3d_llava.model.tower import PointCloudTower
 from posealign_core.errors import ConfigError, ShapeError
+from posealign_core.language.packing import next_token_loss, positions_of, visible
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +42,7 @@ class LlavaBatch:
 
     Attributes:
         text: The sequences.
-        cloud: The scenes; sequence i is about scene i.
+        cloud: The scenes; sequence i is about scene i. None where they have been encoded already.
         prompt_masks: (P, Q) bool superpoints of the marked regions, in the order of `<loc>`.
         scene_of_prompt: (P,) int64, ascending.
         targets: (T, Q) bool superpoints that a [SEG] means, or None.
@@ -52,7 +51,7 @@ class LlavaBatch:
     """
 
     text: TextBatch
-    cloud: PointCloudBatch
+    cloud: PointCloudBatch | None
     prompt_masks: Tensor
     scene_of_prompt: Tensor
     targets: Tensor | None = None
@@ -128,13 +127,22 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
             batch: What is read and what is to be said.
             ego: Pose features of scene tokens; needed exactly when the projector has room for them.
             features: The batch's scenes, where they have been encoded already.
+
+        Raises:
+            ShapeError: The scenes come neither as points nor encoded.
         """
         if features is None:
+            if batch.cloud is None:
+                raise ShapeError("training: wanted a batch with clouds or encoded scenes")
             features = self.tower.encode(batch.cloud)
         spliced = self.splice(batch.text, features, batch.prompt_masks, batch.scene_of_prompt, ego)
+        mask, positions = spliced.attention_mask.long(), None
+        if spliced.segments is not None:
+            mask, positions = visible(spliced.segments), positions_of(spliced.segments)
         states = self.model(
             inputs_embeds=spliced.embeds,
-            attention_mask=spliced.attention_mask.long(),
+            attention_mask=mask,
+            position_ids=positions,
             use_cache=False,
         ).last_hidden_state
         return LlavaLoss(
@@ -199,12 +207,7 @@ class LlavaLlamaForCausalLM(LlamaForCausalLM):  # type: ignore[no-untyped-call]
         """Next-token cross-entropy; logits exist only where a label does."""
         if labels is None:
             raise ShapeError("training: wanted a batch with labels, found none")
-        following = labels[:, 1:]
-        supervised = following != IGNORE_INDEX
-        logits = self.lm_head(states[:, :-1][supervised]).float()
-        loss = nn.functional.cross_entropy(logits, following[supervised], reduction="sum")
-        mean: Tensor = loss / supervised.sum().clamp(min=1)
-        return mean
+        return next_token_loss(self.lm_head, states, labels)
 
     def _segmentation_loss(
         self, features: SceneFeatures, states: Tensor, spliced: SplicedBatch, batch: LlavaBatch

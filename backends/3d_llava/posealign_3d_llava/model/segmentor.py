@@ -78,9 +78,16 @@ class SuperpointTransformer(nn.Module):
 
     def forward(self, cloud: PointCloudBatch) -> SceneFeatures:
         """Encode a batch of scenes."""
+        return self.refine(self.pool(cloud))
+
+    def pool(self, cloud: PointCloudBatch) -> Superpoints:
+        """The first half: from points to superpoints, each on its own."""
         coords = cloud.coords.to(self.dtype)
         voxels = self.output_layer(self.unet(self.input_conv(self.voxel_input(cloud))))
-        superpoints = pool_superpoints(cloud, coords, voxels.features, self.pos_encode(coords))
+        return pool_superpoints(cloud, coords, voxels.features, self.pos_encode(coords))
+
+    def refine(self, superpoints: Superpoints) -> SceneFeatures:
+        """The second half: superpoints look at each other."""
         hidden = self.decoder(superpoints)
         return SceneFeatures(
             superpoints=superpoints,

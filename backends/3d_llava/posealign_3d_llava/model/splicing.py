@@ -9,6 +9,7 @@ import torch
 
 from posealign_3d_llava.model.special_tokens import IGNORE_INDEX, IMAGE_INDEX, LOC_INDEX
 from posealign_core.errors import ShapeError
+from posealign_core.language.packing import PADDING, PREFIX
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,11 +25,14 @@ class TextBatch:
         input_ids: (B, L) int64; negative ids are markers.
         attention_mask: (B, L) bool, False on padding.
         labels: (B, L) int64, or None when nothing is to be learned.
+        segments: (B, L) int64 question of each token, where sequences hold several that must not
+            see each other; see `posealign_core.language.packing`.
     """
 
     input_ids: Tensor
     attention_mask: Tensor
     labels: Tensor | None = None
+    segments: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +62,7 @@ class SplicedBatch:
         labels: (B, L') int64, `IGNORE_INDEX` on padding and insertions, or None.
         predicts_seg: (B, L') bool, True where the next token of the text is [SEG].
         n_cut: (B,) int64 positions that did not fit into the maximum length.
+        segments: (B, L') int64 as in `TextBatch`, the scene being shared by all questions, or None.
     """
 
     embeds: Tensor
@@ -65,6 +70,7 @@ class SplicedBatch:
     labels: Tensor | None
     predicts_seg: Tensor
     n_cut: Tensor
+    segments: Tensor | None = None
 
 
 def splice(
@@ -129,6 +135,11 @@ def splice(
         else moved(text.labels.masked_fill(is_loc, IGNORE_INDEX), IGNORE_INDEX),
         predicts_seg=moved(_before_seg(ids, kept, seg_token_id) & ~is_loc, 0),
         n_cut=(totals - length).clamp(min=0),
+        segments=None
+        if text.segments is None
+        else moved(text.segments, PADDING).index_put(
+            (scene_item, slots[scene_item, scene_rank]), text.segments.new_tensor(PREFIX)
+        ),
     )
 
 

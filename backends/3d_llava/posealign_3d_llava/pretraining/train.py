@@ -1,22 +1,19 @@
-"""Trains the tiny weights: the tower on classes and masks, the language model on answers."""
+"""Trains the tiny weights on a bank of rooms, in two stages."""
 
 from __future__ import annotations
 
-import json
-import time
 from typing import TYPE_CHECKING
 
 import torch
-from accelerate.utils import send_to_device
-from safetensors.torch import save_file
-from torch import nn
-from torch.utils.data import DataLoader
 
 from posealign_3d_llava.backbone import LlavaBackbone
 from posealign_3d_llava.checkpoints.layout import merged_tensors
-from posealign_3d_llava.pretraining.items import NO_SUPERPOINT, Rooms
-from posealign_core.atomic import atomic_path, write_text
+from posealign_3d_llava.pretraining.batches import clouds_of, labels_of
+from posealign_3d_llava.pretraining.language import AnswerTask
+from posealign_3d_llava.pretraining.tower import SuperpointTask
+from posealign_core.language.lookup import start_as_lookup
 from posealign_core.progress import progress_bar
+from posealign_rooms.pretraining import Ragged, RoomBank, fit, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,64 +21,91 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from posealign_3d_llava.config import LlavaConfig
-    from posealign_3d_llava.pretraining.recipe import PretrainRecipe
-    from posealign_core.backbone import Batch
+    from posealign_3d_llava.model.tower import PointCloudTower
+    from posealign_rooms.pretraining import PretrainRecipe
 
-__all__ = ["pretrain", "pretraining_losses"]
-
-_LOG_EVERY = 50
+__all__ = ["pretrain"]
 
 
 def pretrain(
-    config: LlavaConfig, recipe: PretrainRecipe, output: Path, *, device: str
+    config: LlavaConfig,
+    bank: RoomBank,
+    tower_recipe: PretrainRecipe,
+    recipe: PretrainRecipe,
+    output: Path,
+    *,
+    device: str,
 ) -> LlavaBackbone:
-    """Train all weights from random ones; write them and, beside them, `<name>.jsonl`.
+    """Train all weights from random ones; write them and, beside them, two logs.
 
     Args:
         config: Of the tiny backbone, without pre-trained weights.
-        recipe: The recipe.
+        bank: The rooms, on the device.
+        tower_recipe: For the tower alone.
+        recipe: For everything, with the U-Net as the first stage left it.
         output: The `.safetensors` file, in half precision.
         device: Where to train.
     """
     torch.manual_seed(recipe.seed)
-    backbone = LlavaBackbone(config).to(device).train()
-    optimizer = torch.optim.AdamW(
-        backbone.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate)
-    rooms = Rooms(config, recipe)
-    loader = DataLoader(
-        rooms, recipe.batch_size, num_workers=recipe.workers, collate_fn=rooms.collate
-    )
-    log, started = [], time.monotonic()
+    backbone = LlavaBackbone(config)
+    start_as_lookup(backbone.lm)
+    backbone.to(device)
+    tower = backbone.lm.tower
+    heads = SuperpointTask(tower).to(device)
+
+    def save() -> None:
+        write_weights(output, merged_tensors(backbone.lm))
+
+    def tower_losses(rows: Tensor) -> dict[str, Tensor]:
+        rooms = bank.rows_of(rows)
+        losses: dict[str, Tensor] = heads(tower.encode(clouds_of(rooms)), labels_of(rooms))
+        return losses
+
+    heads.train()
+    log = output.with_suffix(".tower.jsonl")
+    fit(heads, bank, tower_recipe, tower_losses, log=log, save=save, title="tower")
+    tower.eval()
+    for module in (tower.segmentor.input_conv, tower.segmentor.unet, tower.segmentor.output_layer):
+        module.requires_grad_(False)
+    tower.segmentor.pos_encode.requires_grad_(False)
+    kept = with_pooled(bank, tower, tower_recipe.batch_size)
+    task = AnswerTask(backbone, heads)
+
+    def losses(rows: Tensor) -> dict[str, Tensor]:
+        named: dict[str, Tensor] = task(kept.rows_of(rows))
+        return named
+
+    log = output.with_suffix(".answers.jsonl")
+    fit(task, kept, recipe, losses, log=log, save=save, title="answers")
+    return backbone.requires_grad_(True)
+
+
+@torch.no_grad()
+def with_pooled(bank: RoomBank, tower: PointCloudTower, batch_size: int) -> RoomBank:
+    """The bank with the superpoints that the frozen U-Net makes of the points, and without these.
+
+    Args:
+        bank: The rooms.
+        tower: In evaluation mode.
+        batch_size: Rooms that are encoded together.
+    """
+    features, centers = [], []
+    device = next(tower.parameters()).device
     with progress_bar() as bar:
-        task = bar.add_task("pre-training", total=recipe.steps, note="")
-        for step, batch in enumerate(loader):
-            losses = pretraining_losses(backbone, send_to_device(batch, device))
-            optimizer.zero_grad()
-            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            if step % _LOG_EVERY == 0 or step == recipe.steps - 1:
-                line = {name: round(loss.item(), 4) for name, loss in losses.items()}
-                log.append({"step": step, **line, "seconds": round(time.monotonic() - started, 1)})
-                bar.update(task, note=" ".join(f"{k} {v:.3f}" for k, v in line.items()))
-            bar.advance(task)
-    weights = {k: t.half().cpu().contiguous() for k, t in merged_tensors(backbone.lm).items()}
-    with atomic_path(output) as temporary:
-        save_file(weights, temporary, metadata={"format": "pt"})
-    write_text(output.with_suffix(".jsonl"), "".join(json.dumps(line) + "\n" for line in log))
-    return backbone
-
-
-def pretraining_losses(backbone: LlavaBackbone, batch: Batch) -> dict[str, Tensor]:
-    """Answers, masks, and the class of every superpoint, by which scene tokens are chosen."""
-    features = backbone.lm.tower.encode(batch["cloud"])
-    loss = backbone.loss(batch, features)
-    classes = nn.functional.cross_entropy(
-        features.class_logits.flatten(0, 1).float(),
-        batch["classes"].flatten(),
-        ignore_index=NO_SUPERPOINT,
+        task = bar.add_task("pooling", total=len(bank), note="")
+        for rows in torch.split(torch.arange(len(bank), device=device), batch_size):
+            pooled = tower.segmentor.pool(clouds_of(bank.rows_of(rows)))
+            features.append(pooled.features[pooled.valid].half())
+            centers.append(pooled.exact_centers[pooled.valid])
+            bar.advance(task, len(rows))
+    lengths = bank.entries["objects"].lengths
+    return RoomBank(
+        {
+            **{k: v for k, v in bank.entries.items() if k not in _OF_POINTS},
+            "features": Ragged(torch.cat(features), lengths),
+            "superpoint_centers": Ragged(torch.cat(centers), lengths),
+        }
     )
-    return {"language": loss.language, "segmentation": loss.segmentation, "classes": classes}
+
+
+_OF_POINTS = ("coords", "colors", "superpoint_ids", "point_to_voxel", "voxels")

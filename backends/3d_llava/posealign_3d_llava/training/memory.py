@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from posealign_core.training.lora import is_under
+from posealign_core.training import memory
 
 if TYPE_CHECKING:
     from posealign_3d_llava.backbone import LlavaBackbone
+    from posealign_core.training.memory import MemoryEstimate
     from posealign_core.training.settings import TrainSettings
 
-__all__ = ["MemoryEstimate", "estimate_memory"]
-
-TEXT_TOKENS = 200
-"""Tokens of an ordinary conversation, beside its scene tokens."""
-_GIB = 2**30
-_HALF, _FULL = 2, 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemoryEstimate:
-    """Bytes on each GPU, for weights in bfloat16 and mixed precision.
-
-    Attributes:
-        frozen: 2 per frozen weight.
-        trained: 16 per trained weight: itself, its gradient and the two moments of AdamW, float32.
-        activations: Per sequence and token of the language model, in each layer with width h and
-            MLP width m: 2 * (9 h + 4 m) for what its linears and norms keep, 2 * (6 h + m) for the
-            inputs of the adapters behind their dropout, 4 * 2 h for the residual stream in
-            float32; or, with gradient checkpointing, 4 h for each layer and the above for one.
-    """
-
-    frozen: int
-    trained: int
-    activations: int
-
-    @property
-    def total(self) -> int:
-        """All of it; the point tower keeps nothing, and the CUDA context comes on top."""
-        return self.frozen + self.trained + self.activations
-
-    def __str__(self) -> str:
-        parts = {
-            "frozen weights": self.frozen,
-            "trained weights, gradients and moments": self.trained,
-            "activations": self.activations,
-        }
-        listed = ", ".join(f"{name} {size / _GIB:.1f}" for name, size in parts.items())
-        return f"estimated GPU memory: {self.total / _GIB:.1f} GiB ({listed})"
+__all__ = ["estimate_memory"]
 
 
 def estimate_memory(backbone: LlavaBackbone, settings: TrainSettings) -> MemoryEstimate:
-    """Estimate what a run will take on each GPU.
-
-    Args:
-        backbone: Before adapters are put in.
-        settings: Batch size, rank and checkpointing.
-    """
+    """Estimate what a run will take on each GPU; arguments as for the core's function."""
     llm, tower = backbone.llava_config.llm, backbone.llava_config.tower
-    whole, targets = backbone.trainable().full_modules, backbone.trainable().lora_targets
-    sizes = {name: parameter.numel() for name, parameter in backbone.named_parameters()}
-    trained = sum(size for name, size in sizes.items() if is_under(name, whole))
-    adapters = sum(
-        settings.lora_rank * (module.in_features + module.out_features)
-        for name, module in backbone.lm.model.layers.named_modules()
-        if name.rpartition(".")[2] in targets
-    )
-    per_layer = _HALF * (15 * llm.width + 5 * llm.mlp_width) + _FULL * 2 * llm.width
-    stacked = llm.n_layers * per_layer
-    if settings.gradient_checkpointing:
-        stacked = llm.n_layers * _FULL * llm.width + per_layer
-    n_tokens = settings.batch_size * (tower.n_tokens + TEXT_TOKENS)
-    return MemoryEstimate(
-        frozen=_HALF * (sum(sizes.values()) - trained),
-        trained=4 * _FULL * (trained + adapters),
-        activations=n_tokens * stacked,
-    )
+    return memory.estimate_memory(backbone, llm, settings, n_scene_tokens=tower.n_tokens)
