@@ -1,0 +1,3 @@
+"""From aligned samples to CPU tensors: clouds, boxes, visual prompts, words, batches."""
+
+from __future__ import annotations
