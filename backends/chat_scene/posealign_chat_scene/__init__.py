@@ -1,1 +1,3 @@
-"""Chat-Scene with PoseAlign: object identifiers and object-centric tokens before an LLM."""
+"""Chat-Scene with PoseAlign: a language model over objects, each with an identifier of its own."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Weights on disk, in the layout that the authors published."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Presets of the Chat-Scene backbone: `<preset>.yaml` of its config, `runs/` of whole runs."""
+
+from __future__ import annotations

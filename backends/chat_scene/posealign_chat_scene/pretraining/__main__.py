@@ -1,0 +1,71 @@
+"""`python -m posealign_chat_scene.pretraining`: the vocabulary, rooms, training, and a check."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from posealign_chat_scene.backbone import ChatSceneBackbone
+from posealign_chat_scene.plugin import SPEC
+from posealign_chat_scene.pretraining.rooms import MAX_OBJECTS, draw_rows
+from posealign_chat_scene.pretraining.train import accuracies, pretrain
+from posealign_chat_scene.pretraining.vocabulary import vocabulary
+from posealign_chat_scene.tokenizer import VOCABULARY
+from posealign_core.atomic import write_text
+from posealign_core.config import load_backbone_config
+from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
+
+RECIPE = PretrainRecipe(steps=20_000, batch_size=256, max_objects=MAX_OBJECTS)
+
+
+def main() -> None:
+    """Run one of the steps; each setting of the recipe is an option of `train`."""
+    args = _parser().parse_args()
+    config = load_backbone_config(SPEC, "tiny", {"pretrained": False})
+    if args.step == "vocabulary":
+        write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
+        return
+    if args.step == "draw":
+        draw = partial(draw_rows, config)
+        draw_bank(args.bank, draw, n_draws=args.rooms, seed=args.seed, jobs=args.jobs)
+        return
+    if args.step == "train":
+        backbone = pretrain(
+            config,
+            RoomBank.load(args.bank, args.device),
+            PretrainRecipe.from_arguments(args),
+            args.weights,
+            device=args.device,
+            start=args.start,
+        )
+    else:
+        backbone = ChatSceneBackbone(config).to(args.device)
+        backbone.load_published(args.weights).require_exact(str(args.weights))
+    for name, (share, n) in accuracies(backbone, config, n_rooms=args.check_rooms).items():
+        print(f"{name:40} {100 * share:5.1f} %  of {n}")  # noqa: T201 - a command's result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m posealign_chat_scene.pretraining")
+    steps = parser.add_subparsers(dest="step", required=True)
+    steps.add_parser("vocabulary", help="write the package's vocabulary.txt; weights depend on it")
+    draw = steps.add_parser("draw", help="draw, scan and encode rooms, eight looks at each")
+    draw.add_argument("bank", type=Path)
+    draw.add_argument("--rooms", type=int, default=6000)
+    draw.add_argument("--seed", type=int, default=0)
+    draw.add_argument("--jobs", type=int, default=2)
+    learn = steps.add_parser("train", help="train the tiny model on drawn rooms")
+    learn.add_argument("bank", type=Path)
+    learn.add_argument("--start", type=Path, help="weights to go on from (default: random ones)")
+    RECIPE.add_arguments(learn)
+    test = steps.add_parser("check", help="ask weights about rooms that they have not met")
+    for step in (learn, test):
+        step.add_argument("weights", type=Path, help="a .safetensors file")
+        step.add_argument("--device", default="cpu")
+        step.add_argument("--check-rooms", type=int, default=100)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
