@@ -1,1 +1,3 @@
 """LL3DA over a frozen Sonata encoder, with PoseAlign."""
+
+from __future__ import annotations
