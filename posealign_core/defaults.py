@@ -8,7 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posealign_core.hookspecs import hookimpl
-from posealign_core.specs import BenchmarkSpec, CommandSpec, DatasetSpec, JudgeSpec, SelectorSpec
+from posealign_core.specs import (
+    BenchmarkSpec,
+    CommandSpec,
+    DatasetSpec,
+    JudgeSpec,
+    ProbeSpec,
+    SelectorSpec,
+)
 from posealign_core.vocabulary import TaskKind
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "check": "hold a backbone to the contract",
+    "compare": "finished runs side by side, with intervals, paired tests and the paper",
     "config": "list, show, check and copy configurations",
     "data": "make, check and list the files that the other verbs read",
     "demo": "the whole job on made-up rooms, with every installed backbone",
@@ -38,11 +46,13 @@ _COMMANDS = {
     "plugins": "installed plugins, their hooks, and why one failed to load",
     "pose": "the ego pose of a question: candidates, scores, the choice and a picture",
     "predict": "answer the questions of benchmarks",
+    "probe": "ask the questions of a finished run otherwise, and see what its score rests on",
     "recover": "which camera of each scan sees what: the tables that poses are chosen from",
     "recover-stats": "what the visibility tables offer, in numbers and figures",
     "report": "tables, plots and sample questions of one or several runs",
-    "run": "recover, train, predict, score and report, in order",
+    "run": "recover, train, predict, score, judge and report, in order",
     "score": "score the answers",
+    "study": "a grid of runs: planned, done by one or many workers, reported on one page",
     "train": "fine-tune a backbone",
 }
 
@@ -85,6 +95,19 @@ _SELECTORS: dict[str, tuple[str, str]] = {
 """Name to summary and class within `posealign_core.recover.selectors`."""
 
 
+_PROBES: dict[str, tuple[str, str]] = {
+    "leak": ("what the pose alone gives away, and what is lost without it", "leak:LeakPanel"),
+    "mirror": ("scan, pose, question and answers in the mirror", "reflection:Mirror"),
+    "noise_shift": ("the score as poses are shifted", "noise:ShiftNoise"),
+    "noise_yaw": ("the score as poses are turned", "noise:YawNoise"),
+    "pose_rotation": ("the pose turned alone, by quarters", "rotation:PoseRotation"),
+    "pose_source": ("the asker's own pose against recovered ones", "pose_source:PoseSources"),
+    "views_agreement": ("opposite views of one target, no model", "views:ViewsAgreement"),
+    "world_rotation": ("the world and its pose turned together", "rotation:WorldRotation"),
+}
+"""Name to summary and `"module:attr"` within `posealign_core.evaluation.probes`."""
+
+
 @hookimpl
 def posealign_register_commands(register: Registrar[CommandSpec]) -> None:
     """The core's verbs: `posealign_core/cli/<verb>.py`, each with an attribute `command`."""
@@ -122,6 +145,14 @@ def posealign_register_judges(register: Registrar[JudgeSpec]) -> None:
     summary = "rules on words: no LLM, deterministic, at no cost"
     factory = "posealign_core.judge.lexical:LexicalJudge"
     register(JudgeSpec(name="lexical", summary=summary, factory=factory))
+
+
+@hookimpl
+def posealign_register_probes(register: Registrar[ProbeSpec]) -> None:
+    """The core's probes."""
+    for name, (summary, factory) in _PROBES.items():
+        target = f"posealign_core.evaluation.probes.{factory}"
+        register(ProbeSpec(name=name, summary=summary, factory=target))
 
 
 @hookimpl(trylast=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackboneError",
+    "BusyError",
     "CheckpointMismatchError",
     "ConfigError",
     "ConformanceError",
@@ -46,6 +47,7 @@ class ExitCode(enum.IntEnum):
     PLUGIN = 5
     CHECKS_FAILED = 6
     JUDGE_INCOMPLETE = 7
+    BUSY = 8
     INTERRUPTED = 130
 
 
@@ -131,6 +133,12 @@ class JudgeError(PoseAlignError):
     """The judge could not give all verdicts."""
 
     exit_code = ExitCode.JUDGE_INCOMPLETE
+
+
+class BusyError(PoseAlignError):
+    """Another process is working on the same run or tables."""
+
+    exit_code = ExitCode.BUSY
 
 
 class ConformanceError(PoseAlignError):

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         BenchmarkSpec,
         CommandSpec,
         DatasetSpec,
+        EngineSpec,
         JudgeSpec,
+        ProbeSpec,
         SelectorSpec,
     )
     from posealign_core.structures import (
@@ -64,6 +66,16 @@ def posealign_register_selectors(register: Registrar[SelectorSpec]) -> None:
 @hookspec
 def posealign_register_judges(register: Registrar[JudgeSpec]) -> None:
     """Announce engines that grade answers."""
+
+
+@hookspec
+def posealign_register_engines(register: Registrar[EngineSpec]) -> None:
+    """Announce engines that generate answers in the place of `transformers`."""
+
+
+@hookspec
+def posealign_register_probes(register: Registrar[ProbeSpec]) -> None:
+    """Announce probes of finished runs, for all backbones or for the plugin's own."""
 
 
 @hookspec

@@ -19,7 +19,9 @@ from posealign_core.specs import (
     BenchmarkSpec,
     CommandSpec,
     DatasetSpec,
+    EngineSpec,
     JudgeSpec,
+    ProbeSpec,
     SelectorSpec,
     Spec,
 )
@@ -69,7 +71,7 @@ class PluginHost:
 
     Attributes:
         failures: Plugins that could not be loaded, by name.
-        backbones: Registered backbones; likewise the other five registries.
+        backbones: Registered backbones; likewise the other registries.
     """
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
@@ -81,6 +83,8 @@ class PluginHost:
         self.benchmarks = Registrar("benchmark", BenchmarkSpec, self.failures)
         self.selectors = Registrar("selector", SelectorSpec, self.failures)
         self.judges = Registrar("judge", JudgeSpec, self.failures)
+        self.engines = Registrar("engine", EngineSpec, self.failures)
+        self.probes = Registrar("probe", ProbeSpec, self.failures)
         self.commands = Registrar("command", CommandSpec, self.failures)
 
     @property
@@ -92,6 +96,8 @@ class PluginHost:
             "benchmarks": self.benchmarks,
             "selectors": self.selectors,
             "judges": self.judges,
+            "engines": self.engines,
+            "probes": self.probes,
             "commands": self.commands,
         }
 

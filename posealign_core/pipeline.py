@@ -111,7 +111,7 @@ class QueryPipeline:
         self.backbone = backbone
         self.seed = seed
         self.noise = noise
-        self._host_factory = host_factory
+        self.host_factory = host_factory
         self._scans = _Scans(cache_mib)
 
     def pose(self, query: Query, epoch: int) -> EgoPose | None:
@@ -181,7 +181,7 @@ class QueryPipeline:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state over and build a host."""
         self.__dict__.update(state)
-        self.host = self._host_factory()
+        self.host = self.host_factory()
 
 
 def count_poses(poses: Iterable[EgoPose | None]) -> dict[str, int]:

@@ -22,7 +22,9 @@ __all__ = [
     "BenchmarkSpec",
     "CommandSpec",
     "DatasetSpec",
+    "EngineSpec",
     "JudgeSpec",
+    "ProbeSpec",
     "Requirement",
     "SelectorSpec",
     "Spec",
@@ -124,6 +126,22 @@ class SelectorSpec(FactorySpec):
 @dataclass(frozen=True, kw_only=True)
 class JudgeSpec(FactorySpec):
     """An engine that grades answers: `factory(**parameters) -> judge.Judge`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec(FactorySpec):
+    """What generates from embeddings: `factory(**parameters) -> language.GenerationEngine`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec(FactorySpec):
+    """A probe of finished runs: `factory() -> evaluation.probes.Probe`.
+
+    Attributes:
+        backbone: The only backbone whose runs it is for; `""` for all.
+    """
+
+    backbone: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,9 @@ from posealign_core.specs import (
     BenchmarkSpec,
     CommandSpec,
     DatasetSpec,
+    EngineSpec,
     JudgeSpec,
+    ProbeSpec,
     SelectorSpec,
 )
 from posealign_core.structures import AlignedSample, AlignSettings
@@ -68,6 +70,14 @@ def test_posealign_register_selectors():
 
 def test_posealign_register_judges():
     assert _registered("judges", JudgeSpec(**FACTORY))
+
+
+def test_posealign_register_engines():
+    assert _registered("engines", EngineSpec(**FACTORY))
+
+
+def test_posealign_register_probes():
+    assert _registered("probes", ProbeSpec(**FACTORY))
 
 
 def test_posealign_register_commands():

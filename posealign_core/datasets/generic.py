@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from posealign_core.datasets.generic_files import Cloud
+__all__ = ["SUPERPOINTS", "Generic"]
 
-__all__ = ["Generic"]
+SUPERPOINTS = "superpoints.npy"
+"""The superpoint of each point, where the points' own file does not say it."""
 
 
 class Generic(Dataset):
@@ -79,7 +80,8 @@ class Generic(Dataset):
         folder = self.folder(scene_id)
         settings = SceneSettings.read(folder)
         cloud = read_cloud(folder)
-        instance_ids = _instance_ids(folder, cloud)
+        n_points = len(cloud.points)
+        instance_ids = _of_points(folder / "masks.npy", n_points, cloud.instance_ids)
         objects = read_objects(folder)
         if objects is None and instance_ids is not None:
             members = vertices_by_id(instance_ids)
@@ -92,7 +94,7 @@ class Generic(Dataset):
             colors=cloud.colors,
             normals=cloud.normals,
             instance_ids=instance_ids,
-            superpoint_ids=cloud.superpoint_ids,
+            superpoint_ids=_of_points(folder / SUPERPOINTS, n_points, cloud.superpoint_ids),
             objects=objects,
             up=settings.up,
             aligned_from_world=settings.aligned_from_world,
@@ -110,11 +112,13 @@ class Generic(Dataset):
         )
 
 
-def _instance_ids(folder: Path, cloud: Cloud) -> NDArray[np.int64] | None:
-    path = folder / "masks.npy"
+def _of_points(
+    path: Path, n_points: int, otherwise: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """(N,) the ids of a file of their own, or those that came with the points."""
     if not path.is_file():
-        return cloud.instance_ids
-    return numeric_array(str(path), load_array(path), (len(cloud.points),), np.int64)
+        return otherwise
+    return numeric_array(str(path), load_array(path), (n_points,), np.int64)
 
 
 def _labels(path: Path) -> dict[int, str]:

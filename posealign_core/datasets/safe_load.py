@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from argparse import Namespace
 from collections import OrderedDict, defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from numpy.lib.npyio import NpzFile
 from posealign_core.errors import DataError, UnsafeFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -94,8 +95,15 @@ def load_pickle(path: Path) -> Any:
         return _PlainUnpickler(stream).load()
 
 
-def load_torch(path: Path) -> Any:
+def load_torch(path: Path, aliases: Mapping[str, type] | None = None) -> Any:
     """Read a `torch.save` file of tensors, numpy arrays and plain containers, onto the CPU.
+
+    An `argparse.Namespace` counts as a plain container.
+
+    Args:
+        path: The file.
+        aliases: Further containers that it may ask for, by their full names, and the plain ones
+            that stand in for them: `{"utils.easydict.EasyDict": OrderedDict}`.
 
     Raises:
         UnsafeFileError: The file asks for anything but these; names the global.
@@ -103,7 +111,9 @@ def load_torch(path: Path) -> Any:
     """
     import torch
 
-    allowed: list[Any] = [(target, name) for name, target in _NUMPY_GLOBALS.items() if target]
+    known = {**_NUMPY_GLOBALS, **(aliases or {})}
+    allowed: list[Any] = [(target, name) for name, target in known.items() if target]
+    allowed.append(Namespace)  # the command line that trained the weights, often beside them
     with _explained(path), torch.serialization.safe_globals(allowed):
         return torch.load(path, map_location="cpu", weights_only=True)
 

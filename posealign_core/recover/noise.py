@@ -9,10 +9,11 @@ import numpy as np
 
 from posealign_core.errors import ConfigError
 from posealign_core.geometry.frames import RigidTransform
+from posealign_core.geometry.rotation import rotation_about
 from posealign_core.vocabulary import Fidelity
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from posealign_core.structures import EgoPose
 
@@ -68,17 +69,7 @@ class PoseNoise:
             shift = rng.uniform(-self.shift_m, self.shift_m, 3)
         old = pose.reference_from_camera
         matrix = np.eye(4)
-        matrix[:3, :3] = _turn(axis, yaw) @ old.rotation
+        matrix[:3, :3] = rotation_about(axis, yaw) @ old.rotation
         matrix[:3, 3] = old.translation + shift
         moved = RigidTransform(matrix, old.target, old.source)
         return replace(pose, reference_from_camera=moved, perturbed=True)
-
-
-def _turn(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    """(3, 3) rotation about a unit axis (Rodrigues)."""
-    x, y, z = axis
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    turn: NDArray[np.float64] = (
-        np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
-    )
-    return turn

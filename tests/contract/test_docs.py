@@ -36,7 +36,7 @@ def test_included_parts_are_up_to_date(builder, pages):
 def test_the_builder_replaces_what_is_stale(builder):
     page = "a\n<!-- include: errors -->\nold\n<!-- end -->\nb\n"
     fresh = builder.refreshed(page)
-    assert "old" not in fresh
+    assert "\nold\n" not in fresh
     assert "`JudgeError`" in fresh
     assert builder.refreshed(fresh) == fresh
 

@@ -14,6 +14,8 @@ HOOKS = {
     "posealign_register_benchmarks": ("register",),
     "posealign_register_selectors": ("register",),
     "posealign_register_judges": ("register",),
+    "posealign_register_engines": ("register",),
+    "posealign_register_probes": ("register",),
     "posealign_register_commands": ("register",),
     "posealign_recover_pose": (
         "query",

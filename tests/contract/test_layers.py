@@ -23,6 +23,8 @@ LAYERS = (
     "posealign_core.benchmarks",
     "posealign_core.nn",
     "posealign_core.backbone",
+    "posealign_core.weights",
+    "posealign_core.language",
     "posealign_core.pipeline",
     "posealign_core.training",
     "posealign_core.evaluation",
@@ -42,6 +44,8 @@ ALLOWED_EDGES = {
     ("posealign_ll3da_sonata", "posealign_ll3da"),
     ("posealign_template", "posealign_rooms"),
     ("posealign_3d_llava", "posealign_rooms"),
+    ("posealign_chat_scene", "posealign_rooms"),
+    ("posealign_ll3da", "posealign_rooms"),
 }
 
 

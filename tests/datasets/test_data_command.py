@@ -211,7 +211,7 @@ def test_commands_of_manifest_and_examples_exist(capsys: pytest.CaptureFixture[s
     listed = capsys.readouterr().out
     texts = [files.command for files in MANIFEST] + list(DataCommand.examples)
     jobs = {job for text in texts for job in re.findall(r"posealign data ([\w-]+)", text)}
-    assert len(jobs) == 6
+    assert len(jobs) == 7
     assert all(job in listed for job in jobs)
 
 

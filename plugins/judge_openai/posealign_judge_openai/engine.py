@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -26,6 +27,7 @@ _RESPONSE_FORMAT = {
     "type": "json_schema",
     "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA},
 }
+_DATED = re.compile(r"\d{4}-?\d{2}-?\d{2}$")
 _PROBE = 'Reply with JSON only: {"verdict": "A"}.'
 
 
@@ -41,9 +43,11 @@ class OpenAIJudge(Judge):
         max_tokens_field: What the server calls the limit; the API's reasoning models want
             `"max_completion_tokens"`.
         extra_body: Further fields of the request, as the server documents them.
+        allow_alias: Whether the OpenAI API may be asked by a name without a date, which means
+            another model from time to time; verdicts then say that it was an alias.
 
     Raises:
-        ConfigError: `structured` is something else.
+        ConfigError: `structured` is something else, or the name is an alias.
     """
 
     def __init__(
@@ -56,9 +60,17 @@ class OpenAIJudge(Judge):
         logprobs: bool = False,
         max_tokens_field: str = "max_tokens",
         extra_body: Mapping[str, Any] | None = None,
+        allow_alias: bool = False,
     ) -> None:
         if structured not in {None, True, False}:
             fault = f"structured: wanted true, false or null, found {structured!r}"
+            raise ConfigError([fault], source="judge openai")
+        self._alias = base_url is None and _DATED.search(model) is None
+        if self._alias and not allow_alias:
+            fault = (
+                f"model: {model!r} is an alias, which means another model from time to time; name "
+                "a dated one, or set allow_alias"
+            )
             raise ConfigError([fault], source="judge openai")
         self._model = model
         self._base_url = base_url
@@ -85,7 +97,7 @@ class OpenAIJudge(Judge):
             api_key=key or "none", base_url=self._base_url, max_retries=0, timeout=None
         )
         self._patient = self._client.with_options(max_retries=5, timeout=60.0)
-        resolved = await self._resolved()
+        resolved = await self._resolved() + (" (alias)" if self._alias else "")
         structured = self._structured
         if structured is None:
             structured = await self._takes_schema()

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from posealign_core.errors import JudgeError
+from posealign_core.errors import ConfigError, JudgeError
 from posealign_core.judge.request import JudgeRequest, requests_text
 from posealign_core.judge.rubric import load_rubric
 from posealign_core.judge.runner import judge_requests
@@ -158,4 +158,14 @@ def test_no_server_no_model_no_key(tmp_path, monkeypatch):
         )
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(JudgeError, match="OPENAI_API_KEY"):
-        judge_requests(requests(1), OpenAIJudge(model="m"), RUBRIC, SETTINGS, tmp_path / "v.jsonl")
+        judge_requests(
+            requests(1), OpenAIJudge(model="m-2026-01-01"), RUBRIC, SETTINGS, tmp_path / "v.jsonl"
+        )
+
+
+def test_an_alias_of_the_public_api_is_refused():
+    with pytest.raises(ConfigError, match="'gpt-5-mini' is an alias"):
+        OpenAIJudge(model="gpt-5-mini")
+    OpenAIJudge(model="gpt-5-mini", allow_alias=True)
+    OpenAIJudge(model="gpt-5-mini-2025-08-07")
+    OpenAIJudge(model="anything", base_url="http://127.0.0.1:1/v1")
