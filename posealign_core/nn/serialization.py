@@ -6,7 +6,7 @@ A `-trans` curve is the same one with the first two axes swapped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -152,8 +152,7 @@ def serialize(
     depth = _require_fitting(cells, len(counts))
     curves = [curves[row] for row in permutation] if permutation is not None else [*curves]
     if depth_per_item:
-        split: Any = cells.split  # torch leaves it untyped
-        parts = [(part, curve_depth(part)) for part in split([*counts])]
+        parts = [(part, curve_depth(part)) for part in torch.split(cells, [*counts])]
     else:
         parts = [(cells, depth)]
     codes = torch.stack(
@@ -166,7 +165,7 @@ def serialize(
     if (sorted_codes[0, 1:] == sorted_codes[0, :-1]).any():
         raise ShapeError(
             f"serialization: wanted distinct voxels, found {len(cells)} of which only "
-            f"{len(set(codes[0].tolist()))} are distinct; sample one point per voxel first"
+            f"{len(torch.unique(codes[0]))} are distinct; sample one point per voxel first"
         )
     rows = torch.arange(len(cells), device=cells.device).expand_as(orders)
     positions = torch.empty_like(orders).scatter_(1, orders, rows)

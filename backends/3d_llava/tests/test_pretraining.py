@@ -141,6 +141,14 @@ def test_two_stages_and_the_files_that_they_leave(tmp_path, bank: RoomBank):
     trained = pretrain(tiny(), bank, SMALL, SMALL, path, device="cpu")
     assert "centers" in (tmp_path / "tiny.tower.jsonl").read_text()
     assert "language" in (tmp_path / "tiny.answers.jsonl").read_text()
+    (tmp_path / "tiny.tower.jsonl").unlink()
+    more = pretrain(
+        tiny(), bank, SMALL, SMALL, tmp_path / "more.safetensors", device="cpu", start=path
+    )
+    assert not (tmp_path / "more.tower.jsonl").exists()
+    unet = "lm.model.pointcloud_tower.segmentor.unet.blocks.block0.conv_branch.2.weight"
+    weights = [dict(model.named_parameters())[unet] for model in (trained, more)]
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-4)  # frozen; stored in half precision
     fresh = LlavaBackbone(tiny())
     fresh.load_published(path).require_exact("tiny")
     torch.testing.assert_close(

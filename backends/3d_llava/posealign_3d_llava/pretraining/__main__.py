@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     learn = steps.add_parser("train", help="train the tiny model from random weights")
     learn.add_argument("bank", type=Path)
     RECIPE.add_arguments(learn)
+    learn.add_argument("--start", type=Path, help="go on from these, without the tower's stage")
     learn.add_argument("--tower-steps", type=int, default=3000)
     learn.add_argument("--tower-minutes", type=float, default=RECIPE.minutes)
     learn.add_argument("--tower-batch-size", type=int, default=96)
@@ -79,7 +80,9 @@ def _train(args: argparse.Namespace, config: LlavaConfig) -> None:
         growth=0.1,
     )
     bank = RoomBank.load(args.bank, args.device)
-    backbone = pretrain(config, bank, tower_recipe, recipe, args.weights, device=args.device)
+    backbone = pretrain(
+        config, bank, tower_recipe, recipe, args.weights, device=args.device, start=args.start
+    )
     _check(args, config, backbone)
 
 

@@ -10,7 +10,7 @@ import torch
 from accelerate.utils import send_to_device
 
 from posealign_3d_llava.encode.encoder import LlavaEncoder
-from posealign_3d_llava.pretraining.rooms import rooms_from
+from posealign_3d_llava.pretraining.rooms import N_COORDINATE, coordinate_questions, rooms_from
 from posealign_core.structures import GenerationOptions
 from posealign_core.structures.regions import points_of_objects
 from posealign_core.vocabulary import TaskKind
@@ -57,6 +57,7 @@ def accuracies(
         rng = np.random.default_rng((seed, i))
         for room in rooms_from(rng, draw_size(rng, largest), spacing_m=_SPACING_M):
             samples += [s for s in room.samples if s.query.kind is not TaskKind.CAPTION]
+            samples += coordinate_questions(encoder, room, rng, N_COORDINATE)
     right: dict[str, list[bool]] = defaultdict(list)
     device = next(backbone.parameters()).device
     rng = np.random.default_rng(seed)

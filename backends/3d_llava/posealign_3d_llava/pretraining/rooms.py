@@ -25,10 +25,19 @@ if TYPE_CHECKING:
     from posealign_3d_llava.config import LlavaConfig
     from posealign_3d_llava.encode.clouds import PlacedCloud
     from posealign_core.backbone import Features
+    from posealign_core.structures import AlignedSample
     from posealign_rooms.layout import Layout
     from posealign_rooms.pretraining import Row
 
-__all__ = ["COLOR_NAMES", "KIND_NAMES", "MAX_OBJECTS", "NO_OBJECT", "draw_rows", "rooms_from"]
+__all__ = [
+    "COLOR_NAMES",
+    "KIND_NAMES",
+    "MAX_OBJECTS",
+    "NO_OBJECT",
+    "coordinate_questions",
+    "draw_rows",
+    "rooms_from",
+]
 
 MAX_OBJECTS = 12
 SPACING_M = 0.15
@@ -79,15 +88,21 @@ def rooms_from(
     return looks
 
 
+def coordinate_questions(
+    encoder: LlavaEncoder, room: DrawnRoom, rng: np.random.Generator, n: int
+) -> list[AlignedSample]:
+    """Up to n questions about where the model sees the objects of a room."""
+    placed = encoder.place(room.samples, train=False, rng=rng)
+    owners = _owners(room, placed)
+    centers = _centers(placed, owners, len(room.layout.objects))
+    return ask_coordinates(room.samples[0], room.layout, centers, rng, n)
+
+
 def _row(encoder: LlavaEncoder, room: DrawnRoom, rng: np.random.Generator) -> Row:
     placed = encoder.place(room.samples, train=False, rng=rng)
-    instances = room.samples[0].scene.instance_ids
-    if instances is None:
-        raise TypeError("rooms: a scanned room has instances")
-    owners = instances[placed.rows]
+    owners = _owners(room, placed)
     centers = _centers(placed, owners, len(room.layout.objects))
-    asked = ask_coordinates(room.samples[0], room.layout, centers, rng, N_COORDINATE)
-    samples = [*room.samples, *asked]
+    samples = [*room.samples, *coordinate_questions(encoder, room, rng, N_COORDINATE)]
     order = rng.permutation(len(samples)).tolist()
     item = encoder.describe([samples[i] for i in order], placed, train=True, rng=rng)
     return {
@@ -97,6 +112,14 @@ def _row(encoder: LlavaEncoder, room: DrawnRoom, rng: np.random.Generator) -> Ro
         "labels": item["labels"].numpy().astype(np.int16),
         "segments": item["segments"].numpy().astype(np.int8),
     }
+
+
+def _owners(room: DrawnRoom, placed: PlacedCloud) -> NDArray[np.int64]:
+    """(N,) the object of each point."""
+    instances = room.samples[0].scene.instance_ids
+    if instances is None:
+        raise TypeError("rooms: a scanned room has instances")
+    return instances[placed.rows]
 
 
 def _centers(

@@ -16,6 +16,7 @@ from posealign_core.progress import progress_bar
 from posealign_rooms.pretraining import Ragged, RoomBank, fit, write_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
@@ -35,8 +36,9 @@ def pretrain(
     output: Path,
     *,
     device: str,
+    start: Path | None = None,
 ) -> LlavaBackbone:
-    """Train all weights from random ones; write them and, beside them, two logs.
+    """Train all weights; write them and, beside them, two logs.
 
     Args:
         config: Of the tiny backbone, without pre-trained weights.
@@ -45,30 +47,27 @@ def pretrain(
         recipe: For everything, with the U-Net as the first stage left it.
         output: The `.safetensors` file, in half precision.
         device: Where to train.
+        start: Weights whose second stage goes on, instead of random ones.
+
+    Raises:
+        CheckpointMismatchError: `start` does not fit the model.
     """
     torch.manual_seed(recipe.seed)
     backbone = LlavaBackbone(config)
-    start_as_lookup(backbone.lm)
-    backbone.to(device)
-    tower = backbone.lm.tower
-    heads = SuperpointTask(tower).to(device)
+    heads = SuperpointTask(backbone.lm.tower).to(device)
 
     def save() -> None:
         write_weights(output, merged_tensors(backbone.lm))
 
-    def tower_losses(rows: Tensor) -> dict[str, Tensor]:
-        rooms = bank.rows_of(rows)
-        losses: dict[str, Tensor] = heads(tower.encode(clouds_of(rooms)), labels_of(rooms))
-        return losses
-
-    heads.train()
-    log = output.with_suffix(".tower.jsonl")
-    fit(heads, bank, tower_recipe, tower_losses, log=log, save=save, title="tower")
-    tower.eval()
-    for module in (tower.segmentor.input_conv, tower.segmentor.unet, tower.segmentor.output_layer):
-        module.requires_grad_(False)
-    tower.segmentor.pos_encode.requires_grad_(False)
-    kept = with_pooled(bank, tower, tower_recipe.batch_size)
+    if start is None:
+        start_as_lookup(backbone.lm)
+        backbone.to(device)
+        log = output.with_suffix(".tower.jsonl")
+        _learn_superpoints(heads, bank, tower_recipe, log=log, save=save)
+    else:
+        backbone.load_published(start).require_exact(str(start))
+        backbone.to(device)
+    kept = with_pooled(bank, _without_points(backbone.lm.tower), tower_recipe.batch_size)
     task = AnswerTask(backbone, heads)
 
     def losses(rows: Tensor) -> dict[str, Tensor]:
@@ -78,6 +77,36 @@ def pretrain(
     log = output.with_suffix(".answers.jsonl")
     fit(task, kept, recipe, losses, log=log, save=save, title="answers")
     return backbone.requires_grad_(True)
+
+
+def _learn_superpoints(
+    heads: SuperpointTask,
+    bank: RoomBank,
+    recipe: PretrainRecipe,
+    *,
+    log: Path,
+    save: Callable[[], None],
+) -> None:
+    def losses(rows: Tensor) -> dict[str, Tensor]:
+        rooms = bank.rows_of(rows)
+        named: dict[str, Tensor] = heads(heads.tower.encode(clouds_of(rooms)), labels_of(rooms))
+        return named
+
+    heads.train()
+    fit(heads, bank, recipe, losses, log=log, save=save, title="tower")
+
+
+def _without_points(tower: PointCloudTower) -> PointCloudTower:
+    """The tower with everything before its superpoints frozen."""
+    segmentor = tower.eval().segmentor
+    for module in (
+        segmentor.input_conv,
+        segmentor.unet,
+        segmentor.output_layer,
+        segmentor.pos_encode,
+    ):
+        module.requires_grad_(False)
+    return tower
 
 
 @torch.no_grad()

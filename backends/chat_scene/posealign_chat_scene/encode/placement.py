@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from posealign_chat_scene.objects.proposals import Proposals
     from posealign_core.structures import AlignedSample, EgoPose
 
-__all__ = ["Placed", "levelled", "place"]
+__all__ = ["Placed", "embeds", "levelled", "place"]
 
 
 class Placed(NamedTuple):
