@@ -62,17 +62,19 @@ def test_a_second_seed_waits_until_all_have_had_their_first(host_of):
     assert len(runs) == 2 * 2 * len(MODES)
 
 
-def test_the_tutorials_backbone_runs_where_no_other_can(host_of):
-    alone = plan_demo(host_of("template", "a", "b", bare="a", lacking="b"))
-    assert {run.backbone for run in alone.runs} == {"template"}
-    assert alone.left_out == {"a": "it has no demo presets", "b": "pointlib is not installed"}
+def test_what_cannot_run_is_left_out_with_the_reason(host_of):
+    plan = plan_demo(host_of("template", "a", "b", bare="a", lacking="b"))
+    assert {run.backbone for run in plan.runs} == {"template"}
+    assert plan.left_out == {"a": "it has no demo presets", "b": "pointlib is not installed"}
 
 
-def test_the_tutorials_backbone_steps_back_for_a_real_one(host_of):
-    host = host_of("template", "a")
-    plan = plan_demo(host)
-    assert {run.backbone for run in plan.runs} == {"a"}
-    assert "--backbones template" in plan.left_out["template"]
-    asked = plan_demo(host, ["template"])
-    assert {run.backbone for run in asked.runs} == {"template"}
-    assert not asked.left_out
+def test_the_quickest_backbone_goes_first(host_of):
+    runs = planned(plan_demo(host_of("a", "template")).runs)
+    assert runs[:4] == [
+        ("template", "baseline"),
+        ("template", "transform"),
+        ("a", "baseline"),
+        ("a", "transform"),
+    ]
+    asked = plan_demo(host_of("a", "template"), ["a"])
+    assert {run.backbone for run in asked.runs} == {"a"}
