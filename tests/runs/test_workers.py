@@ -57,12 +57,12 @@ def test_workers_work_side_by_side_and_know_their_slot(tmp_path: Path) -> None:
 
 
 def test_stopping_early_ends_the_processes(tmp_path: Path) -> None:
-    stubborn = (
-        "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('ended')"
-    )
+    # A shell's background jobs, and what they start, ignore the signal unless they say otherwise.
+    heed = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    sleeper = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('ended')"
     jobs = [
         job(tmp_path, "first", "pass"),
-        job(tmp_path, "second", f"print('up', flush=True)\n{stubborn}"),
+        job(tmp_path, "second", f"{heed}print('up', flush=True)\n{sleeper}"),
     ]
     outcomes = run_jobs(jobs, 2)
     assert next(outcomes).job.name == "first"

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from posealign_3d_llava.backbone import LlavaBackbone
 from posealign_3d_llava.plugin import SPEC
+from posealign_3d_llava.pretraining.check import accuracies
 from posealign_core.config import load_backbone_config, run_presets
 from posealign_core.config.load import load_run_config
 from posealign_core.host import build_host
@@ -78,3 +80,33 @@ def test_released_presets_name_the_published_words():
         "system", "ground", "ground_many", "answer", "situated_answer", "caption", "pose",
     }  # fmt: skip
     assert all(len(digest) == 64 for digest in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "modes", "selector"),
+    [
+        ("baseline", set(), "annotated"),
+        ("transform", {AlignMode.TRANSFORM}, "annotated"),
+        ("transform-recovered", {AlignMode.TRANSFORM}, "annotated"),
+        ("embed", {AlignMode.EMBED}, "annotated"),
+        ("prompt", {AlignMode.PROMPT}, "annotated"),
+    ],
+)
+def test_runs_of_the_demonstration_start_from_the_shipped_weights(name, modes, selector):
+    made = load_run_config(
+        build_host(),
+        preset=f"3d_llava/demo/{name}",
+        values={**DATA, "dataset.benchmarks": ["sqa3d"]},
+    )
+    assert made.config.align.modes == modes
+    assert made.config.align.selector.name == selector
+    assert made.backbone.pretrained
+    assert not made.backbone.augment
+
+
+def test_the_shipped_weights_fit_and_know_rooms():
+    config = load_backbone_config(SPEC, "tiny")
+    found = accuracies(LlavaBackbone(config).eval(), config, n_rooms=6, largest=6, seed=123)
+    assert found["all"][1] > 30
+    known = [(share, n) for name, (share, n) in found.items() if "color" in name or "name" in name]
+    assert sum(share * n for share, n in known) > 0.9 * sum(n for _, n in known)
