@@ -21,6 +21,7 @@ from posealign_core.backbone import (
     StepOutput,
     Trainable,
 )
+from posealign_core.language.lookup import start_as_lookup
 from posealign_core.language.packing import IGNORED, PADDING, PREFIX, visible
 from posealign_template.objects import N_ATTRIBUTES, SceneObjects
 from posealign_template.tokens import END, PAD, Tokenizer
@@ -62,24 +63,9 @@ class TemplateBackbone(Backbone):
             )
         )
         self.projector = _projector(config.width)
-        self._start_as_lookup()
+        start_as_lookup(self.lm)
         if config.pretrained:
             self.load_published(WEIGHTS).require_exact(str(WEIGHTS))
-
-    @torch.no_grad()
-    def _start_as_lookup(self) -> None:
-        """Start from a model that finds a word's like and repeats it, instead of from noise.
-
-        A query matches the key of the same word, attention passes on what it finds, and the head
-        names the word that it is given. Training may undo all of it, but finding the object that a
-        question means is the first thing to learn.
-        """
-        words = self.lm.model.embed_tokens.weight
-        nn.init.normal_(words)
-        self.lm.lm_head.weight.copy_(words * words.shape[1] ** -0.5)
-        for layer in self.lm.model.layers:
-            layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
-            layer.self_attn.o_proj.weight.copy_(layer.self_attn.v_proj.weight.T)
 
     def forward(self, batch: Batch) -> StepOutput:
         """Mean cross-entropy over the answer tokens of every question."""
