@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from accelerate.utils import send_to_device
 
 from posealign_3d_llava.encode.encoder import LlavaEncoder
 from posealign_3d_llava.pretraining.rooms import N_COORDINATE, coordinate_questions, rooms_from
-from posealign_core.structures import GenerationOptions
 from posealign_core.structures.regions import points_of_objects
 from posealign_core.vocabulary import TaskKind
-from posealign_rooms.pretraining import draw_size
+from posealign_rooms.pretraining import draw_size, share_right, text_or_objects
 
 if TYPE_CHECKING:
     from posealign_3d_llava.backbone import LlavaBackbone
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracies"]
 
-_OPTIONS = GenerationOptions(max_new_tokens=16)
 _SPACING_M = 0.1
 
 
@@ -56,30 +51,16 @@ def accuracies(
     for i in range(n_rooms):
         rng = np.random.default_rng((seed, i))
         for room in rooms_from(rng, draw_size(rng, largest), spacing_m=_SPACING_M):
-            samples += [s for s in room.samples if s.query.kind is not TaskKind.CAPTION]
+            samples += room.samples
             samples += coordinate_questions(encoder, room, rng, N_COORDINATE)
-    right: dict[str, list[bool]] = defaultdict(list)
-    device = next(backbone.parameters()).device
-    rng = np.random.default_rng(seed)
-    for start in range(0, len(samples), batch_size):
-        asked = samples[start : start + batch_size]
-        batch = encoder.collate([encoder.encode([s], train=False, rng=rng) for s in asked])
-        with torch.inference_mode():
-            answers = backbone.generate(send_to_device(batch, device), _OPTIONS)
-        for sample, answer in zip(asked, answers, strict=True):
-            good = is_right(sample, answer)
-            right[f"{sample.query.kind.value}: {sample.query.extra['family']}"].append(good)
-            right["all"].append(good)
-    return {name: (sum(found) / len(found), len(found)) for name, found in sorted(right.items())}
+    return share_right(backbone, encoder, samples, is_right, batch_size=batch_size)
 
 
 def is_right(sample: AlignedSample, answer: RawAnswer) -> bool:
     """Whether an answer is one of the accepted texts, the one object, or overlaps the target."""
     query = sample.query
-    if query.kind is TaskKind.ANSWER:
-        return answer.text.strip().lower() in {text.lower() for text in query.references}
-    if query.kind is TaskKind.SELECT:
-        return answer.object_ids == tuple(query.target_ids)
+    if query.kind in (TaskKind.ANSWER, TaskKind.SELECT):
+        return text_or_objects(sample, answer)
     target = points_of_objects(sample.scene, query.target_ids)
     masks = np.zeros((0, len(target)), dtype=bool) if answer.masks is None else answer.masks
     found = masks.any(axis=0)
