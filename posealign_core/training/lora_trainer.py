@@ -154,7 +154,7 @@ class LoraTrainer:
                 raise _does_not_fit(self.settings) from error
             finally:
                 bar.close()
-                loop.accelerator.unwrap_model(loop.model_wrapped, keep_fp32_wrapper=False)
+                _unwrap(loop)
             if arguments.should_save:
                 save_checkpoint(self.backbone, self._final, self._meta(loop.state.global_step))
             loop.accelerator.wait_for_everyone()
@@ -229,6 +229,15 @@ class LoraTrainer:
             seed=self.pipeline.seed,
             step=step,
         )
+
+
+def _unwrap(loop: TrainingLoop) -> None:
+    """Take off what accelerate put on a backbone.
+
+    Its mark would keep a second training in this process from running in mixed precision.
+    """
+    backbone = loop.accelerator.unwrap_model(loop.model_wrapped, keep_fp32_wrapper=False)
+    vars(backbone).pop("_is_accelerate_prepared", None)
 
 
 def _does_not_fit(settings: TrainSettings) -> BackboneError:

@@ -164,6 +164,22 @@ def test_mixed_precision_keeps_what_trains_in_float32(
     assert "_original_forward" not in vars(run.backbone)  # out of the autocast wrapper
 
 
+def test_a_second_training_in_one_process_has_mixed_precision_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posealign_core.training.lora_trainer._has_bf16", lambda: True)
+    run = trainer(tmp_path)
+    seen: list[bool] = []
+    run.backbone.get_submodule("llm").register_forward_pre_hook(
+        lambda *_: seen.append(torch.is_autocast_enabled("cpu"))
+    )
+    for _ in range(2):
+        seen.clear()
+        run.train(resume=False)
+        assert seen
+        assert all(seen)
+
+
 def test_a_finished_run_is_loaded(tmp_path: Path) -> None:
     first = trainer(tmp_path)
     outcome = first.train()
