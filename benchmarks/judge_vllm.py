@@ -5,7 +5,8 @@
 It makes a model from a configuration, with random weights and a tokenizer of its own, in a
 temporary folder: nothing is downloaded, and the verdicts mean nothing. The prompts are the ScanQA
 rubric with invented items, padded with invented notes to about 1,360 tokens, all but the item
-shared. Needs a GPU and vLLM. Exits with 1 below 50 times.
+shared. Replies have `--reply-tokens` tokens, a short reason and the grade; a model that thinks for
+longer gains more from company. Needs a GPU and vLLM. Exits with 1 below 50 times.
 """
 
 from __future__ import annotations
@@ -117,10 +118,10 @@ def padded(rubric: Rubric, tokenizer: Any) -> Rubric:
 
 
 async def verdicts_per_second(
-    judge: VllmJudge, rubric: Rubric, numbers: range, in_flight: int
+    judge: VllmJudge, rubric: Rubric, numbers: range, in_flight: int, reply_tokens: int
 ) -> tuple[float, float]:
     """Rate, and the share of prompt tokens that came out of the prefix cache."""
-    sampling = Sampling(temperature=0.0, max_tokens=1)
+    sampling = Sampling(temperature=0.0, max_tokens=reply_tokens)
     left = iter(numbers)
     n_tokens = n_cached = 0
 
@@ -152,12 +153,14 @@ async def measure(folder: Path, rubric: Rubric, args: argparse.Namespace) -> int
     print(f"{identity.packages}, loaded in {time.perf_counter() - start:.1f} s")
     n_alone, n = args.alone, args.requests
     try:
-        await verdicts_per_second(judge, rubric, range(64), 64)
+        length = args.reply_tokens
+        await verdicts_per_second(judge, rubric, range(64), 64, length)
         first = 64
-        alone, _ = await verdicts_per_second(judge, rubric, range(first, first + n_alone), 1)
+        numbers = range(first, first + n_alone)
+        alone, _ = await verdicts_per_second(judge, rubric, numbers, 1, length)
         first += n_alone
         numbers = range(first, first + n)
-        together, cached = await verdicts_per_second(judge, rubric, numbers, args.in_flight)
+        together, cached = await verdicts_per_second(judge, rubric, numbers, args.in_flight, length)
     finally:
         await judge.close()
     print(f"{'in flight':>10}{'requests':>10}{'verdicts/s':>12}")
@@ -174,6 +177,7 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=1000, help="requests at once (1000)")
     parser.add_argument("--requests", type=int, default=4000, help="of the many-at-once run (4000)")
     parser.add_argument("--alone", type=int, default=100, help="of the one-at-a-time run (100)")
+    parser.add_argument("--reply-tokens", type=int, default=32, help="of a reply (32)")
     parser.add_argument("--eager", action="store_true", help="without CUDA graphs: faster start")
     parser.add_argument("--dry-run", action="store_true", help="make model and prompts, then stop")
     args = parser.parse_args()

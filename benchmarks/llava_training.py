@@ -7,8 +7,8 @@ the frozen point encoder in the loop and the same samples per optimiser step. Pu
 2, activations recomputed. Ours: the first of `--batch-sizes` that fits, nothing recomputed,
 micro-batches of one task and of similar lengths. Time is from the end of the first optimiser step,
 which warms up, to the end of the last. Samples come from data-loader workers; with `--ahead` each
-was encoded before, so that only the device is measured. Memory stands beside the estimate that the
-trainer prints. Exits with 1 below 6 times.
+was encoded before, so that only the device is measured. Memory stands beside the trainer's
+estimate for sequences of that length. Exits with 1 below 6 times.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def measure(
     output.mkdir()
     trainer = TimedTrainer(backbone, encoder, work.pipeline(queries), settings, output)
     trainer.ahead = args.ahead
-    estimate = estimate_memory(backbone, settings).total
+    n_text = tokens_per_sequence(work, encoder, 12) - work.size.tower.n_tokens
+    estimate = estimate_memory(backbone, settings, n_text_tokens=round(n_text)).total
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     trainer.train(resume=False)

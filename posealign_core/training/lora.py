@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_adapters",
+    "fold_adapters",
+    "folded_adapters",
     "has_adapters",
     "in_float32",
     "is_under",
@@ -34,9 +36,16 @@ def is_under(name: str, prefixes: Sequence[str]) -> bool:
     return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
 
 
-def has_adapters(backbone: Backbone) -> bool:
-    """Whether LoRA adapters have been put into a backbone."""
-    return any(isinstance(module, LoraLayer) for module in backbone.modules())
+def has_adapters(model: nn.Module) -> bool:
+    """Whether LoRA adapters have been put into a backbone, or a part of one."""
+    return any(isinstance(module, LoraLayer) for module in model.modules())
+
+
+def fold_adapters(model: nn.Module) -> None:
+    """Add adapters to the weights that they adapt, in place; the model answers as before."""
+    for module in model.modules():
+        if isinstance(module, LoraLayer) and not module.merged:
+            module.merge()
 
 
 def lora_config(backbone: Backbone, settings: TrainSettings) -> LoraConfig:
@@ -104,6 +113,28 @@ def select_trainable(backbone: Backbone, settings: TrainSettings) -> None:
 
 def _is_adapter(name: str) -> bool:
     return ".lora_" in name
+
+
+@contextmanager
+def folded_adapters(backbone: Backbone) -> Iterator[None]:
+    """Add adapters to the weights that they adapt while a block runs, on a CPU in float32.
+
+    Small products cost most there, and the sum loses nothing; elsewhere adapters stay apart.
+    """
+    kept: list[tuple[LoraLayer, nn.Parameter, torch.Tensor]] = []
+    for module in backbone.modules():
+        if isinstance(module, LoraLayer) and not module.merged:
+            weight = module.get_base_layer().get_parameter("weight")
+            if weight.device.type == "cpu" and weight.dtype == torch.float32:
+                kept.append((module, weight, weight.detach().clone()))
+    try:
+        for layer, *_ in kept:
+            layer.merge()
+        yield
+    finally:
+        for layer, weight, before in kept:
+            layer.unmerge()
+            weight.data.copy_(before)  # what is taken off again is rounded
 
 
 @contextmanager

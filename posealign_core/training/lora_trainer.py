@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from posealign_core.backbone import Backbone, SampleEncoder
     from posealign_core.pipeline import QueryPipeline
-    from posealign_core.structures import EgoPose
     from posealign_core.training.outcome import TrainOutcome
     from posealign_core.training.settings import TrainSettings
 
@@ -98,7 +97,7 @@ class LoraTrainer:
         if size > 1:
             by_scene = sorted(range(len(queries)), key=lambda i: queries[i].scene_id)
             for i in by_scene:  # reads each scan once
-                keys[i] = (queries[i].scene_id, _pose_key(self.pipeline.pose(queries[i], epoch)))
+                keys[i] = self.pipeline.view(queries[i], epoch)
         return pack(keys, size, rng)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -256,13 +255,6 @@ def _does_not_fit(settings: TrainSettings) -> BackboneError:
 
 def _has_bf16() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-
-
-def _pose_key(pose: EgoPose | None) -> Hashable:
-    """What two equal poses have in common."""
-    if pose is None:
-        return None
-    return pose.reference_from_camera.matrix.tobytes(), pose.intrinsics
 
 
 def _checkpoint_activations(backbone: Backbone) -> None:

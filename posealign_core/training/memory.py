@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from posealign_core.language.llm_config import LlmConfig
     from posealign_core.training.settings import TrainSettings
 
-__all__ = ["MemoryEstimate", "estimate_memory"]
+__all__ = ["TEXT_TOKENS", "MemoryEstimate", "estimate_memory"]
 
 TEXT_TOKENS = 200
 """Tokens of an ordinary conversation, beside its scene tokens."""
@@ -55,7 +55,12 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    backbone: Backbone, llm: LlmConfig, settings: TrainSettings, *, n_scene_tokens: int
+    backbone: Backbone,
+    llm: LlmConfig,
+    settings: TrainSettings,
+    *,
+    n_scene_tokens: int,
+    n_text_tokens: int = TEXT_TOKENS,
 ) -> MemoryEstimate:
     """Estimate what a run will take on each GPU.
 
@@ -64,6 +69,7 @@ def estimate_memory(
         llm: Sizes of its language model.
         settings: Batch size, rank and checkpointing.
         n_scene_tokens: Tokens of a sequence that stand for the scene.
+        n_text_tokens: Its other tokens; of an ordinary conversation where not known.
     """
     whole, targets = backbone.trainable().full_modules, backbone.trainable().lora_targets
     sizes = {name: parameter.numel() for name, parameter in backbone.named_parameters()}
@@ -79,7 +85,7 @@ def estimate_memory(
     stacked = llm.n_layers * per_layer
     if settings.gradient_checkpointing:
         stacked = llm.n_layers * _FULL * llm.width + per_layer
-    n_tokens = settings.batch_size * (n_scene_tokens + TEXT_TOKENS)
+    n_tokens = settings.batch_size * (n_scene_tokens + n_text_tokens)
     return MemoryEstimate(
         frozen=_HALF * (sum(sizes.values()) - trained),
         trained=4 * _FULL * (trained + adapters),

@@ -41,7 +41,7 @@ class VllmEngine(GenerationEngine):
     Args:
         python: Interpreter that has vLLM; ours where not set.
         gpu_memory_utilization: Share of the GPU's memory; the backbone keeps its own weights there.
-        max_model_len: Prompt and answer together, tokens.
+        max_model_len: Prompt and answer together, tokens; as many as the model reads where None.
         max_num_seqs: Most prompts in one batch.
         dtype: vLLM's word for the number format; the weights' own where "auto".
         engine_args: Further arguments of vLLM's engine.
@@ -52,7 +52,7 @@ class VllmEngine(GenerationEngine):
         *,
         python: str | None = None,
         gpu_memory_utilization: float = 0.6,
-        max_model_len: int = 2048,
+        max_model_len: int | None = None,
         max_num_seqs: int = 256,
         dtype: str = "auto",
         engine_args: Mapping[str, Any] | None = None,
@@ -60,9 +60,9 @@ class VllmEngine(GenerationEngine):
         self._python = python or sys.executable
         self._arguments = {
             "gpu_memory_utilization": gpu_memory_utilization,
-            "max_model_len": max_model_len,
             "max_num_seqs": max_num_seqs,
             "dtype": dtype,
+            **({} if max_model_len is None else {"max_model_len": max_model_len}),
             **(engine_args or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
