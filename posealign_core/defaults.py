@@ -77,6 +77,11 @@ _BENCHMARKS: dict[str, tuple[str, str, TaskKind]] = {
     ),
     "multi3drefer": ("no, one or several objects", "multi3drefer:Multi3DRefer", TaskKind.GROUND),
     "nr3d": ("people's descriptions, known objects", "referit3d:Nr3D", TaskKind.SELECT),
+    "nr3d_caption": (
+        "captions of Nr3D's objects",
+        "nr3d_caption:Nr3DCaption",
+        TaskKind.CAPTION,
+    ),
     "scan2cap": ("captions of ScanRefer's objects", "scan2cap:Scan2Cap", TaskKind.CAPTION),
     "scanqa": ("free-form answers", "scanqa:ScanQA", TaskKind.ANSWER),
     "scanrefer": ("one object per description", "scanrefer:ScanRefer", TaskKind.GROUND),
@@ -102,6 +107,7 @@ _PROBES: dict[str, tuple[str, str]] = {
     "noise_yaw": ("the score as poses are turned", "noise:YawNoise"),
     "pose_rotation": ("the pose turned alone, by quarters", "rotation:PoseRotation"),
     "pose_source": ("the asker's own pose against recovered ones", "pose_source:PoseSources"),
+    "shortcuts": ("looks without places, and places without looks", "shortcuts:Shortcuts"),
     "views_agreement": ("opposite views of one target, no model", "views:ViewsAgreement"),
     "world_rotation": ("the world and its pose turned together", "rotation:WorldRotation"),
 }

@@ -1,3 +1,3 @@
-"""Readers of queries: ScanRefer, Multi3DRefer, Nr3D, ScanQA, SQA3D, Scan2Cap."""
+"""Readers of queries: ScanRefer, Multi3DRefer, Nr3D, ScanQA, SQA3D, Scan2Cap and its like."""
 
 from __future__ import annotations

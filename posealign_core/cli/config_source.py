@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from posealign_core.backbone import Backbone
     from posealign_core.config.load import ResolvedConfig
     from posealign_core.host import PluginHost
     from posealign_core.runs.run import Run
@@ -20,6 +21,7 @@ __all__ = [
     "open_folder",
     "open_run",
     "read_config",
+    "trained_backbone",
 ]
 
 
@@ -113,3 +115,26 @@ def _command(args: argparse.Namespace) -> str:
     for override in args.overrides:
         words += ["-o", override]
     return shlex.join(words)
+
+
+def trained_backbone(run: Run, name: str, *, verb: str) -> Backbone:
+    """The backbone of a run as its finished training left it, for a verb that writes it elsewhere.
+
+    Args:
+        run: The run.
+        name: Name of the backbone that the verb can write.
+        verb: The verb, for errors.
+
+    Raises:
+        ConfigError: The run is of another backbone.
+        DataError: It has no finished training.
+    """
+    from posealign_core.errors import ConfigError
+    from posealign_core.training.checkpoint import load_checkpoint
+
+    if run.config.backbone.name != name:
+        fault = f"backbone.name = {run.config.backbone.name!r}: wanted {name!r}"
+        raise ConfigError([fault], source=f"posealign {verb}")
+    backbone = run.materials.model()[1]
+    load_checkpoint(backbone, run.folder.checkpoints / "final")
+    return backbone

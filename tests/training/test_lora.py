@@ -3,10 +3,16 @@ from __future__ import annotations
 import pytest
 import torch
 from learning_toy import ToyBackbone, ToyConfig
+from peft.tuners.lora import LoraLayer
 
 from posealign_core.backbone import Trainable
 from posealign_core.errors import BackboneError
-from posealign_core.training.lora import has_adapters, in_float32, select_trainable
+from posealign_core.training.lora import (
+    folded_adapters,
+    has_adapters,
+    in_float32,
+    select_trainable,
+)
 from posealign_core.training.settings import TrainSettings
 
 SETTINGS = TrainSettings(lora_rank=4)
@@ -98,3 +104,33 @@ def test_what_trains_is_float32_for_a_while() -> None:
         assert {p.dtype for p in backbone.parameters() if p.requires_grad} == {torch.float32}
         assert {p.dtype for p in backbone.parameters() if not p.requires_grad} == {torch.bfloat16}
     assert {p.dtype for p in backbone.parameters()} == {torch.bfloat16}
+
+
+def test_folded_adapters_answer_as_before_and_leave_no_trace() -> None:
+    backbone = ToyBackbone(ToyConfig())
+    select_trainable(backbone, TrainSettings())
+    layers = [module for module in backbone.modules() if isinstance(module, LoraLayer)]
+    torch.manual_seed(0)
+    for name, parameter in backbone.named_parameters():
+        if ".lora_" in name:
+            torch.nn.init.normal_(parameter)
+    backbone.eval()
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    asked = [torch.randn(3, layer.in_features) for layer in layers]
+    apart = [layer(x) for layer, x in zip(layers, asked, strict=True)]
+    with folded_adapters(backbone):
+        assert layers
+        assert all(layer.merged for layer in layers)
+        for layer, x, wanted in zip(layers, asked, apart, strict=True):
+            torch.testing.assert_close(layer(x), wanted, rtol=1e-4, atol=1e-4)
+    assert not any(layer.merged for layer in layers)
+    after = backbone.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_adapters_in_half_precision_stay_apart() -> None:
+    backbone = ToyBackbone(ToyConfig())
+    select_trainable(backbone, TrainSettings())
+    backbone.to(torch.bfloat16)
+    with folded_adapters(backbone):
+        assert not any(m.merged for m in backbone.modules() if isinstance(m, LoraLayer))

@@ -117,6 +117,15 @@ def test_samples_in_a_row_from_equal_poses_share_their_scene(tmp_path: Path) -> 
     assert plain.sample(plain.queries[0], 0).scene is plain.sample(plain.queries[1], 0).scene
 
 
+def test_a_view_is_what_scan_and_pose_have_in_common(tmp_path: Path) -> None:
+    pipeline = toy_pipeline(tmp_path)
+    first, other, again = (pipeline.view(pipeline.queries[i], 0) for i in (0, 1, 2))
+    assert first == again
+    assert first != other
+    plain = toy_pipeline(tmp_path, settings=AlignSettings())
+    assert plain.view(plain.queries[0], 0) == plain.view(plain.queries[1], 0)
+
+
 def test_each_scan_is_read_once_while_it_is_kept(tmp_path: Path) -> None:
     pipeline = toy_pipeline(tmp_path)
     fingerprints(pipeline, list(pipeline.queries))

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from posealign_ll3da.config import Ll3daConfig, LlmConfig
+    from posealign_ll3da.config import LanguageConfig, Ll3daConfig, LlmConfig
+    from posealign_ll3da.model.config import CaptionerConfig
     from posealign_ll3da.tokenizer import Tokenizers
 
-__all__ = ["build_network"]
+__all__ = ["build_llm", "build_network", "captioner_sizes"]
 
 
 def build_network(config: Ll3daConfig, tokenizers: Tokenizers) -> Ll3daNetwork:
@@ -30,16 +31,29 @@ def build_network(config: Ll3daConfig, tokenizers: Tokenizers) -> Ll3daNetwork:
         CheckpointMismatchError: The base has other sizes.
         DataError: The base is missing or damaged.
     """
+    captioner = captioner_sizes(config, tokenizers)
+    return Ll3daNetwork(config.detector, captioner, build_llm(config, tokenizers))
+
+
+def build_llm(config: LanguageConfig, tokenizers: Tokenizers) -> OPTForCausalLM:
+    """Build the language model; it is random unless the configuration names a base.
+
+    Raises:
+        CheckpointMismatchError: The base has other sizes.
+        DataError: The base is missing or damaged.
+    """
     dtype = getattr(torch, config.llm.dtype)
-    if config.base is None:
-        with default_dtype(dtype):
-            llm = OPTForCausalLM(_opt_config(config.llm, tokenizers.llm))
-    else:
-        llm = _load_base(config.base, config.llm, dtype)
-    captioner = config.captioner
-    if config.qformer_tokenizer is None:
-        captioner = replace(captioner, vocab_size=len(tokenizers.qformer))
-    return Ll3daNetwork(config.detector, captioner, llm)
+    if config.base is not None:
+        return _load_base(config.base, config.llm, dtype)
+    with default_dtype(dtype):
+        return OPTForCausalLM(_opt_config(config.llm, tokenizers.llm))
+
+
+def captioner_sizes(config: LanguageConfig, tokenizers: Tokenizers) -> CaptionerConfig:
+    """The captioner's sizes, with the toy vocabulary's where no tokenizer is named."""
+    if config.qformer_tokenizer is not None:
+        return config.captioner
+    return replace(config.captioner, vocab_size=len(tokenizers.qformer))
 
 
 def _opt_config(llm: LlmConfig, tokenizer: PreTrainedTokenizerBase) -> OPTConfig:
@@ -51,6 +65,7 @@ def _opt_config(llm: LlmConfig, tokenizer: PreTrainedTokenizerBase) -> OPTConfig
         num_attention_heads=llm.n_heads,
         ffn_dim=llm.ffn_width,
         max_position_embeddings=llm.max_positions,
+        dropout=0.0,
         init_std=llm.width**-0.5,  # a narrow frozen model must still be able to be sure of a word
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from posealign_core.hookspecs import hookimpl
-from posealign_core.specs import BackboneSpec, BackboneTags
+from posealign_core.specs import BackboneSpec, BackboneTags, CommandSpec
 from posealign_core.vocabulary import AlignMode, TaskKind
 
 if TYPE_CHECKING:
@@ -33,3 +33,15 @@ SPEC = BackboneSpec(
 def posealign_register_backbones(register: Registrar[BackboneSpec]) -> None:
     """Announce the backbone."""
     register(SPEC)
+
+
+@hookimpl
+def posealign_register_commands(register: Registrar[CommandSpec]) -> None:
+    """Announce the verb `ll3da`."""
+    register(
+        CommandSpec(
+            name="ll3da",
+            summary="write a trained ll3da as a published checkpoint",
+            factory="posealign_ll3da.command:command",
+        )
+    )

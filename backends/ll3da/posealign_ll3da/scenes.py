@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -13,14 +13,18 @@ from posealign_ll3da.model.nms import keep_proposals
 from posealign_ll3da.rows import joined, rows_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
 
     from posealign_core.backbone import Batch
     from posealign_ll3da.model.network import Ll3daNetwork
     from posealign_ll3da.model.proposals import Proposals
     from posealign_ll3da.model.scene import SceneFeatures
 
-__all__ = ["Detected", "Scenes", "clouds_of"]
+__all__ = ["Detected", "Scenes", "clouds_of", "encoded_once"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +54,13 @@ class Scenes:
 
     def encoded(self, network: Ll3daNetwork, batch: Batch) -> SceneFeatures:
         """Tokens of the cloud of every question."""
-        used, place = batch["cloud_of_question"].unique(return_inverse=True)
-        digests = [batch["cloud_digests"][row] for row in used.tolist()]
-
-        def compute(places: list[int]) -> list[SceneFeatures]:
-            scenes = network.encode(clouds_of(batch, used[places]))
-            return [rows_of(scenes, torch.tensor([row])) for row in range(len(places))]
-
-        return rows_of(joined(self._encoded.get(network.detector, digests, compute)), place)
+        return encoded_once(
+            self._encoded,
+            network.detector,
+            batch,
+            batch["cloud_of_question"],
+            lambda rows: network.encode(clouds_of(batch, rows)),
+        )
 
     def detected(self, network: Ll3daNetwork, batch: Batch, clouds: Tensor) -> Detected:
         """What is found in some of the batch's clouds (R,), which may repeat."""
@@ -76,6 +79,32 @@ class Scenes:
             return singles
 
         return rows_of(joined(self._detected.get(network.detector, digests, compute)), place)
+
+
+def encoded_once(
+    cache: FeatureCache[T],
+    reader: nn.Module,
+    batch: Batch,
+    clouds: Tensor,
+    encode: Callable[[Tensor], T],
+) -> T:
+    """What a network reads in some of a batch's clouds.
+
+    Args:
+        cache: What was read before.
+        reader: The weights that this depends on.
+        batch: With digests of its clouds.
+        clouds: (R,) which may repeat.
+        encode: Reads distinct clouds (R',) into rows of data classes.
+    """
+    used, place = clouds.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+    digests = [batch["cloud_digests"][row] for row in used.tolist()]
+
+    def compute(places: list[int]) -> list[T]:
+        found = encode(used[places])
+        return [rows_of(found, torch.tensor([row])) for row in range(len(places))]
+
+    return rows_of(joined(cache.get(reader, digests, compute)), place)
 
 
 def clouds_of(batch: Batch, rows: Tensor) -> CloudBatch:

@@ -13,7 +13,7 @@ from posealign_core.language.tokenizers import toy_tokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from posealign_ll3da.config import Ll3daConfig
+    from posealign_ll3da.config import LanguageConfig
 
 __all__ = ["VOCABULARY", "Tokenizers", "load_tokenizers"]
 
@@ -32,7 +32,7 @@ class Tokenizers(NamedTuple):
     qformer: PreTrainedTokenizerBase
 
 
-def load_tokenizers(config: Ll3daConfig) -> Tokenizers:
+def load_tokenizers(config: LanguageConfig) -> Tokenizers:
     """Load the tokenizers that a configuration names, or the toy one for both.
 
     Raises:
@@ -44,7 +44,7 @@ def load_tokenizers(config: Ll3daConfig) -> Tokenizers:
         return Tokenizers(toy, toy)
     if config.tokenizer is None or config.qformer_tokenizer is None:
         fault = "tokenizer and qformer_tokenizer: wanted both folders or neither, found one"
-        raise ConfigError([fault], source="backbone 'll3da'")
+        raise ConfigError([fault], source="tokenizers")
     llm = _load(config.tokenizer, add_bos_token=False)
     llm.pad_token = llm.eos_token
     first = llm("a")["input_ids"][:1]

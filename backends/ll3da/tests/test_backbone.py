@@ -200,3 +200,39 @@ def test_training_what_the_paper_trains():
     only = Ll3daBackbone(tiny(trained="qformer_only")).trainable()
     assert only.full_modules == ("network.captioner.qformer",)
     assert only.lora_targets == ("q_proj", "v_proj")
+
+
+def test_a_frozen_detector_looks_once_at_clouds_that_come_again(monkeypatch):
+    encoder = Ll3daEncoder(tiny(**{"cloud.augment": False}))
+    torch.manual_seed(0)
+    learner = Ll3daBackbone(tiny(**{"cloud.augment": False}))
+    batch = batch_of(encoder, sample_of(), train=True)
+    assert torch.equal(batch["xyz"], batch_of(encoder, sample_of(), train=True)["xyz"])
+    found = Found(learner, chair_on_walls())
+    monkeypatch.setattr(learner.network, "detect", found)
+    assert learner.network.detector_learns
+    learner.train()(batch)
+    assert found.n_calls == 0  # a detector that learns is not remembered
+    learner.network.detector.requires_grad_(False)
+    learner.train()
+    losses = [learner(batch).loss for _ in range(3)]
+    assert found.n_calls == 1
+    losses[-1].backward()
+    assert learner.captioner.latent_query.weight.grad is not None
+    drawn_anew = batch_of(Ll3daEncoder(tiny()), sample_of(), train=True)
+    assert "cloud_digests" not in drawn_anew
+
+
+def test_remembered_scenes_give_the_loss_of_fresh_ones():
+    encoder = Ll3daEncoder(tiny(**{"cloud.augment": False}))
+    torch.manual_seed(0)
+    learner = Ll3daBackbone(tiny(**{"cloud.augment": False}))
+    learner.network.detector.requires_grad_(False)
+    learner.train()
+    samples = [sample_of(), sample_of(kind=TaskKind.CAPTION), sample_of(AlignMode.TRANSFORM)]
+    batch = batch_of(encoder, *samples, train=True)
+    fresh = {name: value for name, value in batch.items() if name != "cloud_digests"}
+    with torch.no_grad():
+        wanted = learner(fresh).loss
+        assert torch.allclose(learner(batch).loss, wanted, atol=1e-5)
+        assert torch.allclose(learner(batch).loss, wanted, atol=1e-5)

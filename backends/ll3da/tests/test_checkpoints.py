@@ -101,7 +101,7 @@ def test_word_vectors_of_bert(tmp_path: Path, names: tuple[str, str]):
         "bert.encoder.layer.0.output.dense.bias": torch.zeros(4),
     }
     save_file(stored, tmp_path / "model.safetensors")
-    load_bert(backbone.network, tmp_path)
+    load_bert(backbone.captioner, tmp_path)
     found = backbone.network.captioner.qformer.embeddings
     assert found.layernorm.weight[0].item() == 3.0
     assert torch.equal(found.word_embeddings.weight, stored[f"{prefix}word_embeddings.weight"])

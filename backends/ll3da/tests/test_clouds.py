@@ -9,13 +9,17 @@ from posealign_core.errors import DataError
 from posealign_core.testing.toy_scenes import toy_scene, world_from_room
 from posealign_core.vocabulary import AlignMode, Fidelity
 from posealign_ll3da.config import CloudConfig
-from posealign_ll3da.encode.clouds import Clouds
+from posealign_ll3da.encode.clouds import Clouds, make_cloud
 
 from .samples import sample_of
 
 
+def clouds_with(config):
+    return Clouds(config, lambda sample, placement, rng: make_cloud(sample, placement, config, rng))
+
+
 def plain(sample, *, seed=0, **settings):
-    clouds = Clouds(CloudConfig(**{"n_points": 300, **settings}))
+    clouds = clouds_with(CloudConfig(**{"n_points": 300, **settings}))
     return clouds.plain(sample, np.random.default_rng(seed))
 
 
@@ -73,7 +77,7 @@ def test_the_sample_of_a_scan_is_always_the_same_unless_released():
 
 
 def test_one_place_is_sampled_once_and_not_pickled():
-    clouds, sample = Clouds(CloudConfig(n_points=50)), sample_of()
+    clouds, sample = clouds_with(CloudConfig(n_points=50)), sample_of()
     rng = np.random.default_rng(0)
     assert clouds.plain(sample, rng) is clouds.plain(sample, rng)
     assert not clouds.__getstate__()["_kept"]

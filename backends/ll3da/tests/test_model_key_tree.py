@@ -161,6 +161,6 @@ def test_options_add_keys_and_leave_the_published_ones(net):
         "captioner.pose_embed.2.weight": (256, 256),
         "captioner.pose_embed.2.bias": (256,),
         "captioner.token_position.code.gauss_B": (3, 128),
-        "captioner.token_position.linear.weight": (256, 256),
+        "captioner.token_position.linear.weight": (256, 768),
         "captioner.token_position.linear.bias": (256,),
     }

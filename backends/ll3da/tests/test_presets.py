@@ -21,6 +21,7 @@ MODES = {
     "released/transform-clip-03": "transform",
     "tune/scanqa": None,
     "tune/scan2cap": None,
+    "tune/nr3d-caption": None,
     "tune/scanqa-transform-top": "transform",
     "tune/scan2cap-transform-top": "transform",
 }

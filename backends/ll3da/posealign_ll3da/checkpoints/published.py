@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import save_file
 
 from posealign_core.atomic import atomic_path, make_folder
 from posealign_core.backbone import LoadReport
-from posealign_core.errors import CheckpointMismatchError, DataError
+from posealign_core.errors import BackboneError, CheckpointMismatchError, DataError
+from posealign_core.training.lora import fold_adapters, has_adapters
 from posealign_core.weights.fill import fill
 from posealign_core.weights.tensors import read_file
 from posealign_ll3da.model.keys import IGNORED_KEYS, LLM_PREFIX, OPTIONAL_KEYS, without_llm
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from posealign_ll3da.model.network import Ll3daNetwork
 
-__all__ = ["export_published", "load_published"]
+__all__ = ["export_published", "export_whole", "load_published"]
 
 _DETECTOR = "detector."
 
@@ -68,13 +70,39 @@ def _plain(stored: Iterator[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]
 
 
 def export_published(network: Ll3daNetwork, path: Path) -> None:
-    """Write detector and captioner in the published layout; adapters are not part of it.
+    """Write detector and captioner in the published layout, which has no language model.
 
     Args:
-        network: With or without adapters.
+        network: Without adapters.
         path: The `.pth` file.
+
+    Raises:
+        BackboneError: The language model has adapters, which would be lost.
     """
+    if has_adapters(network):
+        raise BackboneError(
+            f"{path}: wanted a network whose language model is as it came, found one with "
+            "adapters, which the published layout has no place for; write a .safetensors file"
+        )
     make_folder(path.parent)
     state = {key: t.detach().cpu().clone() for key, t in without_llm(network.state_dict()).items()}
     with atomic_path(path) as temporary:
         torch.save({"model": state}, temporary)
+
+
+def export_whole(network: Ll3daNetwork, path: Path) -> None:
+    """Write everything, language model included, under the names of the published layout.
+
+    Args:
+        network: With or without adapters; they are folded in place.
+        path: The `.safetensors` file.
+    """
+    fold_adapters(network)
+    make_folder(path.parent)
+    state = {
+        key.replace(".base_layer.", "."): tensor.detach().cpu().clone()
+        for key, tensor in network.state_dict().items()
+        if ".lora_" not in key
+    }
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata={"format": "pt"})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from posealign_core.backbone import LoadReport
+    from posealign_ll3da.model.captioner import Captioner
     from posealign_ll3da.model.network import Ll3daNetwork
 
 __all__ = ["load_bert", "load_detector"]
@@ -46,14 +47,14 @@ def load_detector(network: Ll3daNetwork, path: Path) -> None:
     _require(report, path, "the detector", optional=OPTIONAL_KEYS)
 
 
-def load_bert(network: Ll3daNetwork, folder: Path) -> None:
+def load_bert(captioner: Captioner, folder: Path) -> None:
     """Fill the Q-Former's word vectors, positions and first norm from BERT.
 
     Raises:
         CheckpointMismatchError: One of them is missing, or of another shape.
         DataError: The folder holds no weights.
     """
-    wanted = network.captioner.qformer.embeddings.state_dict()
+    wanted = captioner.qformer.embeddings.state_dict()
     report = fill(wanted, (entry for entry in map(_bert_entry, read_folder(folder)) if entry))
     _require(report, folder, "BERT's embeddings", optional=frozenset({"position_ids"}))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from posealign_core.structures import AlignedSample, Scene
-    from posealign_ll3da.config import CloudConfig
+    from posealign_ll3da.config import ScanConfig
     from posealign_ll3da.encode.clouds import PlacedCloud
     from posealign_ll3da.encode.placement import Placement
 
@@ -93,7 +93,7 @@ def _around_points(
     return aabb_of_points(placement.points(points)) if len(points) else None
 
 
-def box_rule(sample: AlignedSample, config: CloudConfig) -> BoxRule:
+def box_rule(sample: AlignedSample, config: ScanConfig) -> BoxRule:
     """The rule that a sample's boxes follow.
 
     Where walls stay on the axes, boxes around moved boxes are exact; an ego frame has those that

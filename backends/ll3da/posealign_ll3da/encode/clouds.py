@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,13 +15,22 @@ from posealign_core.vocabulary import Fidelity
 from posealign_ll3da.encode.placement import Placement, place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from torch import Tensor
 
     from posealign_core.structures import AlignedSample, Scene
-    from posealign_ll3da.config import CloudConfig
+    from posealign_ll3da.config import CloudConfig, ScanConfig
 
-__all__ = ["N_CHANNELS", "Clouds", "PlacedCloud", "make_cloud"]
+__all__ = [
+    "N_CHANNELS",
+    "Clouds",
+    "DetectorCloud",
+    "PlacedCloud",
+    "make_cloud",
+    "require_finite",
+]
 
 N_CHANNELS = 7
 """Colour, normal, height."""
@@ -31,18 +41,17 @@ _GREY = 127.5
 _N_KEPT = 4
 
 
-class PlacedCloud(NamedTuple):
-    """The detector's input, and how it lies to the sample that it was made of.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlacedCloud:
+    """Points that a network reads, and how they lie to the sample that they were made of.
 
     Attributes:
         xyz: (N, 3) float32 metres.
-        channels: (N, 7) float32: colour, normal, height in metres.
         rows: (N,) int64 row of each point in the scene.
         placement: From INPUT.
     """
 
     xyz: Tensor
-    channels: Tensor
     rows: NDArray[np.int64]
     placement: Placement
 
@@ -58,10 +67,29 @@ class PlacedCloud(NamedTuple):
         high: NDArray[np.float64] = self.xyz.numpy().max(axis=0).astype(np.float64)
         return high
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What the network reads; the coordinates are among it."""
+        return {"xyz": self.xyz}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DetectorCloud(PlacedCloud):
+    """The detector's input.
+
+    Attributes:
+        channels: (N, 7) float32: colour, normal, height in metres.
+    """
+
+    channels: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Coordinates and channels."""
+        return {"xyz": self.xyz, "channels": self.channels}
+
 
 def make_cloud(
     sample: AlignedSample, placement: Placement, config: CloudConfig, rng: np.random.Generator
-) -> PlacedCloud:
+) -> DetectorCloud:
     """Sample points of a scene, placed, with their channels.
 
     Points without colours are grey, and those without normals have zero ones.
@@ -76,7 +104,7 @@ def make_cloud(
         DataError: There are no points, or coordinates or normals are not finite.
     """
     scene = sample.scene
-    _require_finite(scene)
+    require_finite(scene)
     along_up = scene.points @ scene.up
     placed = placement.points(scene.points)
     height = along_up if config.height == "up" else placed[:, 2]
@@ -87,11 +115,11 @@ def make_cloud(
         _normals(sample, placement, config)[rows],
         (height[rows] - np.percentile(height, FLOOR_PERCENTILE))[:, None],
     ]
-    return PlacedCloud(
-        torch.from_numpy(placed[rows].astype(np.float32)),
-        torch.from_numpy(np.concatenate(channels, axis=1).astype(np.float32)),
-        rows,
-        placement,
+    return DetectorCloud(
+        xyz=torch.from_numpy(placed[rows].astype(np.float32)),
+        rows=rows,
+        placement=placement,
+        channels=torch.from_numpy(np.concatenate(channels, axis=1).astype(np.float32)),
     )
 
 
@@ -106,7 +134,12 @@ def _normals(
     return placement.directions(normals)
 
 
-def _require_finite(scene: Scene) -> None:
+def require_finite(scene: Scene) -> None:
+    """Refuse a scene that no network can read.
+
+    Raises:
+        DataError: There are no points, or coordinates or normals are not finite.
+    """
     parts = {"points": scene.points}
     if scene.normals is not None:
         parts["normals"] = scene.normals
@@ -119,25 +152,34 @@ def _require_finite(scene: Scene) -> None:
         )
 
 
-class Clouds:
+C = TypeVar("C", bound=PlacedCloud)
+
+
+class Clouds(Generic[C]):
     """Makes clouds. What takes no random step is kept for the next question from the same place.
 
     Args:
         config: How scans are sampled.
+        make: Samples a scene, placed, for the network.
     """
 
-    def __init__(self, config: CloudConfig) -> None:
+    def __init__(
+        self,
+        config: ScanConfig,
+        make: Callable[[AlignedSample, Placement, np.random.Generator], C],
+    ) -> None:
         self._config = config
-        self._kept: OrderedDict[object, tuple[Scene, PlacedCloud]] = OrderedDict()
+        self._make = make
+        self._kept: OrderedDict[object, tuple[Scene, C]] = OrderedDict()
 
-    def training(self, sample: AlignedSample, rng: np.random.Generator) -> PlacedCloud:
+    def training(self, sample: AlignedSample, rng: np.random.Generator) -> C:
         """An augmented cloud, drawn anew."""
         placement = place(sample, flip=self._config.flip, train=True, rng=rng)
-        return make_cloud(sample, placement, self._config, rng)
+        return self._make(sample, placement, rng)
 
     def plain(
         self, sample: AlignedSample, rng: np.random.Generator, placement: Placement | None = None
-    ) -> PlacedCloud:
+    ) -> C:
         """The cloud of a sample without augmentation.
 
         Args:
@@ -148,11 +190,11 @@ class Clouds:
         if placement is None:
             placement = place(sample, flip=self._config.flip, train=False, rng=rng)
         if self._config.sampling is Fidelity.RELEASED:
-            return make_cloud(sample, placement, self._config, rng)
+            return self._make(sample, placement, rng)
         key = (id(sample.scene), placement.placed_from_input.tobytes())
         if key not in self._kept:
             own = np.random.default_rng(zlib.crc32(sample.scene.scene_id.encode()))
-            made = make_cloud(sample, placement, self._config, own)
+            made = self._make(sample, placement, own)
             self._kept[key] = (sample.scene, made)  # the scene lives on, so that its id stays its
             while len(self._kept) > _N_KEPT:
                 self._kept.popitem(last=False)

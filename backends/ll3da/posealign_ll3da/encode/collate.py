@@ -9,32 +9,41 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
     from posealign_core.backbone import Batch, Features
 
-__all__ = ["collate"]
+__all__ = ["collate", "stacked"]
 
 
-def collate(items: Sequence[Features], *, llm_pad_id: int, qformer_pad_id: int) -> Batch:
+def collate(
+    items: Sequence[Features],
+    join: Callable[[Sequence[Mapping[str, Tensor]]], Mapping[str, Any]],
+    *,
+    repeated: bool,
+    llm_pad_id: int,
+    qformer_pad_id: int,
+) -> Batch:
     """Batch encoded items; their questions stand one after the other.
 
-    Each distinct cloud is there once, with a digest that names it.
+    Each distinct cloud is there once, with a digest that names it if it may come again.
 
     Args:
         items: Encoded with the same `train`.
+        join: Puts the tensors of distinct clouds (`PlacedCloud.tensors`) into one input.
+        repeated: Whether clouds of training come again; then they are named as well.
         llm_pad_id: Fills up the language model's words.
         qformer_pad_id: Fills up the Q-Former's words.
     """
     questions = [question for item in items for question in item["questions"]]
     clouds = _Clouds()
-    of_question = [clouds.row(item) for item in items for _ in item["questions"]]
-    detections = [None if q.get("detection") is None else q["detection"] for q in questions]
+    of_question = [clouds.row(item["cloud"]) for item in items for _ in item["questions"]]
+    detections = [q.get("detection") for q in questions]
     of_detection = [-1 if d is None else clouds.row(d) for d in detections]
     batch = {
-        **clouds.tensors(),
+        **join(clouds.parts),
         "cloud_of_question": torch.tensor(of_question),
         "poses": [item["pose"] for item in items for _ in item["questions"]],
         **_padded("qformer", [q["qformer"] for q in questions], qformer_pad_id),
@@ -45,9 +54,9 @@ def collate(items: Sequence[Features], *, llm_pad_id: int, qformer_pad_id: int) 
     if "answer" in questions[0]:
         batch["answer"] = pad_sequence([q["answer"] for q in questions], True, False)
         batch["n_cut"] = sum(q["n_cut"] for q in questions)
-        return batch
+        return batch | ({"cloud_digests": clouds.digests()} if repeated else {})
     further = ("kind", "grid", "placement", "choices", "sought")
-    batch |= {name: [q[name] for q in questions] for name in further}
+    batch |= {name: [q.get(name) for q in questions] for name in further}
     return {
         **batch,
         "detection_cloud_of_question": torch.tensor(of_detection),
@@ -55,33 +64,32 @@ def collate(items: Sequence[Features], *, llm_pad_id: int, qformer_pad_id: int) 
     }
 
 
+def stacked(clouds: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """One input of clouds that have equally many points."""
+    return {name: torch.stack([cloud[name] for cloud in clouds]) for name in clouds[0]}
+
+
 class _Clouds:
     """Distinct clouds, told apart by where their coordinates are."""
 
     def __init__(self) -> None:
         self._rows: dict[int, int] = {}
-        self._parts: list[Mapping[str, Any]] = []
+        self.parts: list[Mapping[str, Tensor]] = []
 
-    def row(self, cloud: Mapping[str, Any]) -> int:
+    def row(self, cloud: Mapping[str, Tensor]) -> int:
         key = id(cloud["xyz"])
         if key not in self._rows:
-            self._rows[key] = len(self._parts)
-            self._parts.append(cloud)
+            self._rows[key] = len(self.parts)
+            self.parts.append(cloud)
         return self._rows[key]
 
-    def tensors(self) -> dict[str, Any]:
-        return {
-            "xyz": torch.stack([part["xyz"] for part in self._parts]),
-            "channels": torch.stack([part["channels"] for part in self._parts]),
-        }
-
     def digests(self) -> list[str]:
-        return [_digest(part) for part in self._parts]
+        return [_digest(part) for part in self.parts]
 
 
-def _digest(cloud: Mapping[str, Any]) -> str:
+def _digest(cloud: Mapping[str, Tensor]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for part in (cloud["xyz"], cloud["channels"]):
+    for part in cloud.values():
         digest.update(part.contiguous().numpy().data)
     return digest.hexdigest()
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from posealign_core.structures import AlignedSample
-    from posealign_ll3da.config import CloudConfig
+    from posealign_ll3da.config import ScanConfig
     from posealign_ll3da.encode.boxes import ObjectBoxes
     from posealign_ll3da.encode.placement import Placement
 
@@ -48,24 +48,34 @@ def drawn_prompt(
     sample: AlignedSample,
     placement: Placement,
     boxes: ObjectBoxes,
-    config: CloudConfig,
+    config: ScanConfig,
     rng: np.random.Generator,
+    *,
+    fitted: bool = True,
 ) -> VisualPrompt:
     """The prompt of a training sample.
 
-    Captions get the target's box or a click, one in two each; in an ego frame, where a box of the
-    detector's kind does not fit the object any more, only the released recipe still gives boxes.
+    Captions get the target's box or a click, one in two each; in an ego frame, where a box along
+    the axes does not fit the object any more, only the released recipe still gives such boxes.
     One question in four gets a click on an object that it is about.
+
+    Args:
+        sample: The sample.
+        placement: From INPUT.
+        boxes: Of the objects that it is about, placed.
+        config: Where objects are clicked.
+        rng: Chooses.
+        fitted: See `box_prompt`.
 
     Raises:
         BackboneError: There is nothing to describe.
     """
     draw, query = rng.random(), sample.query
     if query.kind is TaskKind.CAPTION:
-        turned = AlignMode.TRANSFORM in sample.settings.modes
+        turned = fitted and AlignMode.TRANSFORM in sample.settings.modes
         boxed = not turned or sample.settings.fidelity is Fidelity.RELEASED
         if boxed and draw < _BOX_SHARE:
-            return box_prompt(sample, placement)
+            return box_prompt(sample, placement, fitted=fitted)
         return click_prompt(sample, placement, config, rng)
     if query.kind is TaskKind.ANSWER and draw < _CLICK_SHARE:
         about = boxes.of(query.target_ids)
@@ -75,9 +85,19 @@ def drawn_prompt(
 
 
 def given_prompt(
-    sample: AlignedSample, placement: Placement, captions: Literal["dense", "click", "box"]
+    sample: AlignedSample,
+    placement: Placement,
+    captions: Literal["dense", "click", "box"],
+    *,
+    fitted: bool = True,
 ) -> VisualPrompt:
     """The prompt of a question that is to be answered; none where detection gives it.
+
+    Args:
+        sample: The question.
+        placement: From INPUT.
+        captions: Which prompt captions have.
+        fitted: See `box_prompt`.
 
     Raises:
         BackboneError: There is nothing to describe.
@@ -85,23 +105,30 @@ def given_prompt(
     if sample.query.kind is not TaskKind.CAPTION or captions == "dense":
         return VisualPrompt()
     if captions == "box":
-        return box_prompt(sample, placement)
+        return box_prompt(sample, placement, fitted=fitted)
     return click_prompt(sample, placement)
 
 
-def box_prompt(sample: AlignedSample, placement: Placement) -> VisualPrompt:
-    """The box of a region, axis-aligned in the placed frame; a click where it has no box."""
+def box_prompt(sample: AlignedSample, placement: Placement, *, fitted: bool = True) -> VisualPrompt:
+    """The box of a region; a click where it has no box.
+
+    Args:
+        sample: The sample.
+        placement: From INPUT.
+        fitted: Whether the box is the one along the axes of the placed frame around the moved one,
+            as a detector's boxes are; the moved one itself otherwise.
+    """
     corners = region_corners(sample)
     if corners is None:
         return click_prompt(sample, placement)
-    box = aabb_from_corners(placement.points(corners))
-    return VisualPrompt(box=corners_from_aabb(box)[0])
+    moved = placement.points(corners)
+    return VisualPrompt(box=corners_from_aabb(aabb_from_corners(moved))[0] if fitted else moved)
 
 
 def click_prompt(
     sample: AlignedSample,
     placement: Placement,
-    config: CloudConfig | None = None,
+    config: ScanConfig | None = None,
     rng: np.random.Generator | None = None,
 ) -> VisualPrompt:
     """A click on a region: the middle of its object's box, else its own click.

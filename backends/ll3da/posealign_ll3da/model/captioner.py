@@ -80,7 +80,7 @@ class Captioner(nn.Module):
                 f"instruction: wanted at most {longest} Q-Former tokens, found "
                 f"{instruction.ids.shape[1]}; truncate it"
             )
-        tokens, click_pose = self._with_pose(scene, ego)
+        tokens, click_pose = self.with_pose(scene, ego)
         latents = self.latent_query.weight.expand(len(tokens), -1, -1)
         encoded = self.prompt_encoder(prompts, scene.extent, click_pose)
         read = torch.ones(latents.shape[:2], dtype=torch.bool, device=tokens.device)
@@ -95,12 +95,20 @@ class Captioner(nn.Module):
         return prefix
 
     def loss(self, prefix: Tensor, text: TokenBatch, answer: Tensor) -> Tensor:
-        """Mean cross-entropy over the answers' tokens of the whole batch (section 3.5).
+        """Mean cross-entropy over the answers' tokens of the whole batch; see `misses`."""
+        misses = self.misses(prefix, text, answer)
+        return misses.sum() / (answer.to(misses.dtype) + 1e-6).sum()
+
+    def misses(self, prefix: Tensor, text: TokenBatch, answer: Tensor) -> Tensor:
+        """Cross-entropy of each token of the answers (section 3.5).
 
         Args:
             prefix: (B, latents, D).
             text: Instruction, response and end token, in the language model's tokens.
-            answer: (B, L) bool, the tokens that are to be said.
+            answer: (B, L) bool, the n tokens that are to be said.
+
+        Returns:
+            (n,), in the order of `answer.nonzero()`.
         """
         embeds = torch.cat([prefix.to(self.dtype), self.embed(text.ids)], dim=1)
         read = torch.ones(prefix.shape[:2], dtype=torch.bool, device=prefix.device)
@@ -114,8 +122,7 @@ class Captioner(nn.Module):
         logits = head(states[:, read.shape[1] - 1 : -1][answer])
         if self.fidelity.loss_precision is Fidelity.CORRECT:
             logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        misses = nn.functional.cross_entropy(logits, text.ids[answer], reduction="none")
-        return misses.sum() / (answer.to(logits.dtype) + 1e-6).sum()
+        return nn.functional.cross_entropy(logits, text.ids[answer], reduction="none")
 
     def embed(self, ids: Tensor) -> Tensor:
         """The language model's embeddings (B, L, D) of ids (B, L)."""
@@ -127,10 +134,21 @@ class Captioner(nn.Module):
         """Of the language model."""
         return _embedding(self.transformer).weight.dtype
 
-    def _with_pose(
+    def with_pose(
         self, scene: SceneFeatures, ego: EgoFeatures | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Tokens with what the pose adds to them, and what it adds to clicks."""
+        """What is read of a scene: tokens with their place and pose, and the pose of clicks.
+
+        Args:
+            scene: B scenes.
+            ego: Pose features; needed exactly when there is room for them.
+
+        Returns:
+            (B, K, C) tokens, and (B, m, C) to be added to the codes of clicks, or None.
+
+        Raises:
+            BackboneError: Pose features without room for them, or room without features.
+        """
         if (ego is not None) != bool(self.n_ego_features):
             raise BackboneError(
                 f"embed mode: wanted {self.n_ego_features} pose features per token, found "
@@ -140,7 +158,7 @@ class Captioner(nn.Module):
         if ego is not None:
             tokens, clicks = tokens + self.pose_embed(ego.tokens), self.pose_embed(ego.clicks)
         if self.token_position is not None:
-            tokens = tokens + self.token_position(scene.xyz)
+            tokens = tokens + self.token_position(scene.xyz, scene.extent)
         return tokens, clicks
 
 

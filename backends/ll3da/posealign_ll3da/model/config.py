@@ -95,8 +95,8 @@ class CaptionerConfig:
         max_positions: Longest instruction, in the Q-Former's tokens.
         dropout: Of hidden states and attention.
         n_ego_features: Pose features per token, 0 or 6: what embed mode adds (section 9.6).
-        token_position: Whether scene tokens get a code of their place (section 9.4); without it the
-            Q-Former sees nothing of where the scene stands.
+        token_position: Whether scene tokens get codes of their place (section 9.4); without them
+            the Q-Former sees nothing of where the scene stands.
         fidelity: Which quirks are kept.
     """
 

@@ -156,18 +156,21 @@ def _ranges(centers: Tensor, sizes: Tensor) -> Ranges:
 @torch.no_grad()
 def _match(proposals: Proposals, targets: DetectionTargets) -> tuple[Tensor, Tensor, Tensor]:
     """Item, proposal and object of every pair."""
+    wanted = targets.present & (targets.classes >= 0)
+    predicted = _ranges(proposals.centers, proposals.sizes)
+    true = _ranges(targets.centers, targets.sizes)
+    giou = generalised_iou(
+        Ranges(predicted.low[:, :, None], predicted.high[:, :, None]),
+        Ranges(true.low[:, None], true.high[:, None]),
+    )
+    classes = targets.classes.clamp(min=0)[:, None].expand_as(giou)
+    probability = proposals.class_logits.softmax(-1).gather(2, classes)
+    # One transfer for the whole batch; the assignment itself runs on the CPU.
+    costs = (-probability - 2 * giou).float().cpu().numpy()
     pairs = []
-    for item, wanted in enumerate(targets.present & (targets.classes >= 0)):
-        objects = wanted.nonzero()[:, 0]
-        probability = proposals.class_logits[item].softmax(-1)[:, targets.classes[item, objects]]
-        predicted = _ranges(proposals.centers[item], proposals.sizes[item])
-        true = _ranges(targets.centers[item, objects], targets.sizes[item, objects])
-        giou = generalised_iou(
-            Ranges(predicted.low[:, None], predicted.high[:, None]),
-            Ranges(true.low[None], true.high[None]),
-        )
-        query, column = linear_sum_assignment((-probability - 2 * giou).float().cpu().numpy())
-        rows = objects.cpu().numpy()[column]
-        pairs.append(np.stack([np.full_like(query, item), query, rows]))
+    for item, present in enumerate(wanted.cpu().numpy()):
+        objects = present.nonzero()[0]
+        query, column = linear_sum_assignment(costs[item][:, objects])
+        pairs.append(np.stack([np.full_like(query, item), query, objects[column]]))
     item, query, target = torch.from_numpy(np.concatenate(pairs, axis=1)).to(targets.classes.device)
     return item, query, target

@@ -45,6 +45,11 @@ class Ll3daNetwork(nn.Module):
         detection = self.detector(cloud)
         return detection.scene, detection.proposals
 
+    @property
+    def detector_learns(self) -> bool:
+        """Whether anything of the detector is trained."""
+        return any(parameter.requires_grad for parameter in self.detector.parameters())
+
     def train(self, mode: bool = True) -> Ll3daNetwork:
         """Switch modes; a part of which nothing is trained always evaluates (section 2.8)."""
         super().train(mode)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from posealign_ll3da.model.fourier import FourierCode
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from posealign_ll3da.model.cloud import Extent
 
 __all__ = ["EgoFeatures", "PoseEmbedding", "TokenPosition"]
 
@@ -44,23 +47,29 @@ class PoseEmbedding(nn.Sequential):
 
 
 class TokenPosition(nn.Module):
-    """A Fourier code of a token's place in metres, through a Linear that starts at zero.
+    """Fourier codes of a token's place through a Linear that starts at zero.
+
+    They tell its place in metres, which a pose moves, and its place relative to the extent, in
+    which answers state boxes, roughly and finely.
 
     Args:
         width: Channels of a scene token.
     """
 
     _PERIOD_M = 10.0
+    _FINE = 4.0
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.code = FourierCode(width)
-        self.linear = nn.Linear(width, width)
+        self.linear = nn.Linear(3 * width, width)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, xyz: Tensor) -> Tensor:
-        """What to add to tokens at (B, K, 3) metres in INPUT."""
+    def forward(self, xyz: Tensor, extent: Extent) -> Tensor:
+        """What to add to tokens at (B, K, 3) metres in INPUT, in scenes of an extent."""
         # The random frequencies are about 1 per unit: a room is to be one unit, not many.
-        added: Tensor = self.linear(self.code(xyz / self._PERIOD_M))
+        relative = extent.normalise(xyz)
+        places = (xyz / self._PERIOD_M, relative, self._FINE * relative)
+        added: Tensor = self.linear(torch.cat([self.code(place) for place in places], dim=-1))
         return added

@@ -1,56 +1,87 @@
-"""`python -m posealign_ll3da.pretraining`: draw rooms, train on them, or list the vocabulary."""
+"""`python -m posealign_ll3da.pretraining`: the vocabulary, rooms, training, and a check."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from posealign_core.atomic import write_text
+from posealign_core.config import load_backbone_config
+from posealign_ll3da.backbone import Ll3daBackbone
+from posealign_ll3da.plugin import SPEC
+from posealign_ll3da.pretraining.held_out import held_out
+from posealign_ll3da.pretraining.rooms import MAX_OBJECTS, draw_rows
+from posealign_ll3da.pretraining.train import pretrain
 from posealign_ll3da.pretraining.vocabulary import vocabulary
 from posealign_ll3da.tokenizer import VOCABULARY
 from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
 
+RECIPE = PretrainRecipe(
+    steps=8000, batch_size=96, max_objects=MAX_OBJECTS, growth=0.3, learning_rate=1e-3
+)
+
 
 def main() -> None:
-    """Run one of the three steps; each setting of the recipe is an option of `train`."""
+    """Run one of the steps; each setting of the recipe is an option of `train`."""
+    args = _parser().parse_args()
+    if args.step == "vocabulary":
+        write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
+    elif args.step == "draw":
+        draw = partial(draw_rows, args.looks)
+        draw_bank(args.bank, draw, n_draws=args.rooms, seed=args.seed, jobs=args.jobs)
+    elif args.step == "train":
+        _check(_train(args), args)
+    else:
+        backbone = Ll3daBackbone(load_backbone_config(SPEC, "tiny", {"pretrained": False}))
+        backbone.load_published(args.weights).require_exact(str(args.weights))
+        _check(backbone.to(args.device).eval(), args)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m posealign_ll3da.pretraining")
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("vocabulary", help="write the package's vocabulary.txt; weights depend on it")
     draw = steps.add_parser("draw", help="draw, scan and encode rooms")
     draw.add_argument("bank", type=Path)
-    draw.add_argument("--rooms", type=int, default=16_000)
+    draw.add_argument("--rooms", type=int, default=12_000)
     draw.add_argument("--looks", type=int, default=3, help="viewpoints in each room")
     draw.add_argument("--seed", type=int, default=0)
     draw.add_argument("--jobs", type=int, default=2)
     learn = steps.add_parser("train", help="train the tiny model from random weights")
     learn.add_argument("bank", type=Path)
-    learn.add_argument("weights", type=Path)
-    learn.add_argument("--device", default="cpu")
-    learn.add_argument("--held-out", type=int, default=60, help="new rooms to ask about afterwards")
-    PretrainRecipe(batch_size=64, learning_rate=1e-3).add_arguments(learn)
-    args = parser.parse_args()
-    if args.step == "vocabulary":
-        write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
-        return
-    from posealign_ll3da.pretraining.held_out import right_answers
-    from posealign_ll3da.pretraining.rooms import draw_rows
-    from posealign_ll3da.pretraining.train import pretrain
+    RECIPE.add_arguments(learn)
+    learn.add_argument("--start", type=Path, help="go on from these, without the detector's stage")
+    learn.add_argument("--detector-steps", type=int, default=3000)
+    learn.add_argument("--detector-minutes", type=float, default=RECIPE.minutes)
+    learn.add_argument("--detector-batch-size", type=int, default=64)
+    check = steps.add_parser("check", help="ask weights about rooms that they have not met")
+    for step in (learn, check):
+        step.add_argument("weights", type=Path, help="a .safetensors file")
+        step.add_argument("--device", default="cpu")
+        step.add_argument("--check-rooms", type=int, default=60)
+    return parser
 
-    if args.step == "draw":
-        draw_bank(
-            args.bank,
-            partial(draw_rows, args.looks),
-            n_draws=args.rooms,
-            seed=args.seed,
-            jobs=args.jobs,
-        )
-        return
-    bank = RoomBank.load(args.bank, args.device)
+
+def _train(args: argparse.Namespace) -> Ll3daBackbone:
     recipe = PretrainRecipe.from_arguments(args)
-    backbone = pretrain(bank, recipe, args.weights, device=args.device)
-    for family, share in right_answers(backbone, args.held_out, device=args.device).items():
-        print(f"{family}: {share}")  # noqa: T201 - the result of a command
+    detector_recipe = replace(
+        recipe,
+        steps=args.detector_steps,
+        minutes=args.detector_minutes,
+        batch_size=args.detector_batch_size,
+        growth=0.1,
+    )
+    bank = RoomBank.load(args.bank, args.device)
+    return pretrain(
+        bank, detector_recipe, recipe, args.weights, device=args.device, start=args.start
+    )
+
+
+def _check(backbone: Ll3daBackbone, args: argparse.Namespace) -> None:
+    for name, (share, n) in held_out(backbone, args.check_rooms, device=args.device).items():
+        print(f"{100 * share:5.1f} %  of {n:5d}  {name}")  # noqa: T201 - a command's result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains the tiny weights: the detector on boxes, everything else on answers."""
+"""Trains the tiny weights on a bank of rooms: the detector, then everything that answers."""
 
 from __future__ import annotations
 
@@ -10,65 +10,74 @@ from posealign_core.config import load_backbone_config
 from posealign_ll3da.backbone import Ll3daBackbone
 from posealign_ll3da.model.keys import OPTIONAL_KEYS
 from posealign_ll3da.plugin import SPEC
-from posealign_ll3da.pretraining.batches import batch_of, targets_of
-from posealign_ll3da.rows import rows_of
-from posealign_ll3da.scenes import clouds_of
+from posealign_ll3da.pretraining.answers import AnswerTask
+from posealign_ll3da.pretraining.detector import DetectorTask
+from posealign_ll3da.pretraining.start import start_captioner
+from posealign_ll3da.pretraining.tokens import with_tokens
 from posealign_rooms.pretraining import fit, write_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from posealign_rooms.pretraining import PretrainRecipe, RoomBank
 
 __all__ = ["pretrain"]
 
-DETECTION_WEIGHT = 0.1
-N_DETECTED = 16
-"""Rooms of a step whose boxes are looked for; assigning boxes to objects takes its time."""
 
-
-def pretrain(bank: RoomBank, recipe: PretrainRecipe, output: Path, *, device: str) -> Ll3daBackbone:
-    """Train all weights from random ones; write them and, beside them, `log.jsonl`.
+def pretrain(
+    bank: RoomBank,
+    detector_recipe: PretrainRecipe,
+    recipe: PretrainRecipe,
+    output: Path,
+    *,
+    device: str,
+    start: Path | None = None,
+) -> Ll3daBackbone:
+    """Train all weights; write them and, beside them, two logs.
 
     Args:
         bank: The rooms, on the same device.
-        recipe: The recipe.
+        detector_recipe: For the detector, which then stays as it is.
+        recipe: For everything else.
         output: The `.safetensors` file, in half precision.
         device: Where to train.
+        start: Weights that go on without the first stage, instead of random ones.
+
+    Returns:
+        The backbone in evaluation mode.
+
+    Raises:
+        CheckpointMismatchError: `start` does not fit the model.
     """
     torch.manual_seed(recipe.seed)
-    config = load_backbone_config(SPEC, "tiny", {"pretrained": False})
-    backbone = Ll3daBackbone(config).to(device).train()
-    llm, qformer = backbone.tokenizers
-
-    def losses(rooms: Tensor) -> dict[str, Tensor]:
-        rows = bank.rows_of(rooms)
-        batch = batch_of(
-            rows, llm_pad_id=int(llm.pad_token_id), qformer_pad_id=int(qformer.pad_token_id)
-        )
-        detector = backbone.network.detector
-        clouds = clouds_of(batch, torch.arange(len(rooms), device=rooms.device))
-        found = detector(clouds)
-        some = bank.rows_of(rooms[:N_DETECTED])
-        kept = torch.arange(len(rooms[:N_DETECTED]), device=rooms.device)
-        detection = detector.criterion(
-            [rows_of(layer, kept) for layer in found.layers],
-            clouds.extent.of_scenes(kept),
-            targets_of(some),
-            vote_xyz=found.votes.vote_xyz[kept],
-            seed_xyz=found.scene.xyz[kept],
-            seed_rows=found.rows[kept],
-        )
-        return {
-            "language": backbone.loss(batch, found.scene, found.proposals),
-            "detection": DETECTION_WEIGHT * detection.total,
-        }
+    backbone = Ll3daBackbone(load_backbone_config(SPEC, "tiny", {"pretrained": False}))
+    detector, captioner = backbone.network.detector, backbone.network.captioner
 
     def save() -> None:
         state = backbone.network.state_dict()
         write_weights(output, {k: t for k, t in state.items() if k not in OPTIONAL_KEYS})
 
-    fit(backbone, bank, recipe, losses, log=output.with_name("log.jsonl"), save=save)
-    return backbone.eval()
+    def learn(task: nn.Module, rooms: RoomBank, how: PretrainRecipe, title: str) -> None:
+        def losses(rows: Tensor) -> dict[str, Tensor]:
+            named: dict[str, Tensor] = task(rooms.rows_of(rows))
+            return named
+
+        log = output.with_suffix(f".{title}.jsonl")
+        fit(task, rooms, how, losses, log=log, save=save, title=title)
+
+    if start is None:
+        start_captioner(captioner, backbone.tokenizers.llm)
+        backbone.to(device)
+        task = DetectorTask(detector, backbone.ll3da_config.detector.width)
+        learn(task.to(device).train(), bank, detector_recipe, "detector")
+    else:
+        backbone.load_published(start).require_exact(str(start))
+        backbone.to(device)
+    detector.requires_grad_(False)
+    captioner.pose_embed.requires_grad_(False)  # no pose is told yet
+    backbone.train()
+    rooms = with_tokens(bank, detector, detector_recipe.batch_size)
+    learn(AnswerTask(backbone), rooms, recipe, "answers")
+    return backbone.requires_grad_(True).eval()

@@ -10,7 +10,7 @@ from posealign_core.vocabulary import Fidelity
 
 if TYPE_CHECKING:
     from posealign_core.training.settings import TrainSettings
-    from posealign_ll3da.backbone import Ll3daBackbone
+    from posealign_ll3da.captioner_backbone import CaptionerBackbone
 
 __all__ = ["Ll3daTrainer", "released_factor"]
 
@@ -37,7 +37,7 @@ class Ll3daTrainer(LoraTrainer):
 
     @property
     def _is_released(self) -> bool:
-        return cast("Ll3daBackbone", self.backbone).ll3da_config.recipe is Fidelity.RELEASED
+        return cast("CaptionerBackbone", self.backbone).language_config.recipe is Fidelity.RELEASED
 
     def learning_rate_factor(self, step: int, n_steps: int) -> float:
         """Share of the peak learning rate; see `released_factor`."""
