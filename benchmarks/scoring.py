@@ -123,6 +123,7 @@ def make_scene(number: int) -> Scene:
         scene_id=f"scene{number:04d}_00",
         frame=Frame.WORLD,
         points=rng.uniform(-5, 5, (N_POINTS, 3)),
+        superpoint_ids=np.arange(N_POINTS) // 40,
         instance_ids=np.sort(owner),
         objects=ObjectTable(
             object_ids=np.arange(N_OBJECTS),

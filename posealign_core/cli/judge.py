@@ -89,7 +89,11 @@ def _label(jobs: Any) -> None:
                 args.out, labels, benchmark=first.benchmark, split=first.split, rule=args.rule
             )
             n_critical = sum(label is True for label in labels.values())
-            print(f"{args.out}: {n_critical} of {len(labels)} need a direction ({args.rule})")
+            n_other = sum(label is False for label in labels.values())
+            print(
+                f"{args.out}: {n_critical} of {len(labels)} need a direction ({args.rule}), "
+                f"{n_other} do not"
+            )
             if args.against is not None:
                 others = set(split_by_rule(queries, args.against)[0])
                 found = label_agreement(labels, {q.query_id: q.query_id in others for q in queries})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from posealign_core.cli.command import Command
@@ -23,6 +24,7 @@ class ScoreCommand(Command):
     examples: ClassVar[tuple[str, ...]] = (
         "posealign score --run runs/run-1a2b3c4d",
         "posealign score --run runs/run-1a2b3c4d --benchmarks scanqa --protocol 3d-llava",
+        "posealign score --run runs/run-1a2b3c4d --benchmarks scanqa --labels L.jsonl",
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -33,17 +35,30 @@ class ScoreCommand(Command):
             "--protocol",
             metavar="NAME",
             help="score by these rules instead of the configured ones: strict, official, 3d-llava, "
-            "chat-scene or ll3da",
+            "chat-scene, ll3da or video3dllm",
+        )
+
+        parser.add_argument(
+            "--labels",
+            metavar="FILE",
+            type=Path,
+            help="split one benchmark by this file of 'posealign judge label', instead of by its "
+            "annotations or its words",
         )
 
     def run(self, args: argparse.Namespace, host: PluginHost) -> int:
         """Score each benchmark, and print its metrics."""
+        from posealign_core.errors import ConfigError
         from posealign_core.evaluation.result import load_result
         from posealign_core.report.tables import cell_text
 
         run = open_run(args, host)
-        for name in args.benchmarks or run.config.eval_benchmarks:
-            run.score(name, protocol=args.protocol)
+        names = args.benchmarks or run.config.eval_benchmarks
+        if args.labels is not None and len(names) != 1:
+            fault = f"wanted one benchmark, which the labels are for, found {', '.join(names)}"
+            raise ConfigError([fault], source="--labels")
+        for name in names:
+            run.score(name, protocol=args.protocol, labels=args.labels)
             result = load_result(run.folder.results(name))
             asked = f"{len(result.keys)} questions, {result.n_missing} unanswered"
             print(f"{name} ({result.split}, protocol {result.protocol}, {asked})")

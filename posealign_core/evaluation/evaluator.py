@@ -19,6 +19,7 @@ from posealign_core.evaluation.processes import own_shard, wait_for_all
 from posealign_core.evaluation.records import pose_from_record, prediction_to_record, read_records
 from posealign_core.pipeline import count_fallbacks, count_poses
 from posealign_core.progress import progress_bar
+from posealign_core.training.lora import folded_adapters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -126,9 +127,10 @@ class Evaluator:
                 note="",
             )
             encoded = EncodedQueries(encoder, pipeline, pending, self.pose_draw)
-            for records in self._answer(backbone, encoded, pending, options, run):
-                part.append(records)
-                bar.advance(bar.task_ids[0], len(records))
+            with folded_adapters(backbone.to(_device())):
+                for records in self._answer(backbone, encoded, pending, options, run):
+                    part.append(records)
+                    bar.advance(bar.task_ids[0], len(records))
         _require_keys(part.path, list(part.records.values()), [q.query_id for q in mine])
         part.finish()
         if shard is not None and shard.world_size > 1:
@@ -172,10 +174,9 @@ class Evaluator:
         device: torch.device,
     ) -> Iterator[tuple[list[RawAnswer], list[AlignedSample]]]:
         """Answers to one batch after the other; smaller batches once memory has run out."""
-        planned = batches_by_length(queries, self.batch_size)
         loader = DataLoader(
             encoded,
-            batch_sampler=planned,
+            batch_sampler=batches_by_length(queries, self.batch_size, encoded.view),
             collate_fn=list,  # joined here, where it is known how many fit
             num_workers=self.workers,
         )

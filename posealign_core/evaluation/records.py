@@ -95,6 +95,7 @@ def prediction_to_record(
         "key": prediction.query_id,
         "scene_id": prediction.scene_id,
         "text": prediction.text,
+        "alternatives": list(prediction.alternatives),
         "boxes": boxes.tolist(),
         "corners": prediction.corners.tolist(),
         "mask_rle": [
@@ -102,6 +103,7 @@ def prediction_to_record(
         ],
         "object_ids": [int(i) for i in prediction.object_ids],
         "confidences": [float(c) for c in prediction.confidences],
+        "missing_inputs": {name: int(n) for name, n in prediction.missing_inputs.items()},
         "pose": None if prediction.pose is None else pose_to_record(prediction.pose),
         "run": dict(run),
     }
@@ -126,6 +128,7 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
             benchmark=record["benchmark"],
             scene_id=record["scene_id"],
             text=record["text"],
+            alternatives=tuple(record.get("alternatives", ())),
             corners=np.array(record["corners"], dtype=np.float64).reshape(-1, 8, 3),
             masks=tuple(
                 RunLengthMask(tuple(map(int, mask["runs"].split())), mask["size"])
@@ -133,6 +136,7 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
             ),
             object_ids=tuple(record["object_ids"]),
             confidences=tuple(record["confidences"]),
+            missing_inputs=dict(record.get("missing_inputs", {})),
             pose=None if record["pose"] is None else pose_from_record(record["pose"]),
         )
     except (KeyError, TypeError, AttributeError, ValueError, ShapeError) as error:
@@ -144,6 +148,7 @@ def prediction_from_record(record: Mapping[str, Any]) -> Prediction:
 
 def _require_types(record: Mapping[str, Any]) -> None:
     texts = [record[name] for name in ("key", "benchmark", "scene_id", "text")]
+    texts += record.get("alternatives", ())
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"texts are wanted as strings, found {texts!r:.200}")
     if not all(isinstance(number, int) for number in record["object_ids"]):

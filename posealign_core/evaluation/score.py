@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ def score_predictions(
     protocol: str = "strict",
     tools: TextTools | None = None,
     class_of: Mapping[str, str] | None = None,
+    labels: Mapping[str, bool | None] | None = None,
 ) -> BenchmarkResult:
     """Score all queries of one benchmark.
 
@@ -46,11 +48,13 @@ def score_predictions(
         tools: What may be run to score texts; METEOR only where it is asked for.
         class_of: NYU40 class of a raw ScanNet label (`protocols.groups.read_label_map`), for
             ScanRefer's `unique` and `multiple`.
+        labels: Which queries need a direction, by id, in the place of annotations and words.
 
     Raises:
         DataError: A query is answered twice, an answer fits no query, or a query has no answer,
-            where the protocol refuses that; there is no query, queries are of several benchmarks,
-            or a scan lacks the boxes or masks that are needed.
+            where the protocol refuses that; labels are given and a query has none; there is no
+            query, queries are of several benchmarks, or a scan lacks the boxes or masks that are
+            needed.
         ConfigError: The benchmark has no such protocol.
     """
     first = _only_benchmark(queries)
@@ -58,7 +62,8 @@ def score_predictions(
     joined = rules.join(queries, list(predictions))
     material = Material(scene=scene, tools=tools or TextTools(), class_of=class_of)
     found = rules.apply(joined.items, material)
-    poses = [answer.pose for _, answer in joined.items if answer is not None]
+    answers = [answer for _, answer in joined.items if answer is not None]
+    poses = [answer.pose for answer in answers]
     return BenchmarkResult(
         benchmark=first.benchmark,
         split=first.split,
@@ -66,7 +71,7 @@ def score_predictions(
         scene_ids=tuple(query.scene_id for query in queries),
         scores={metric: tuple(values) for metric, values in found.scores.items()},
         statistics={f: tuple(map(tuple, rows)) for f, rows in found.statistics.items()},
-        subsets=direction_subsets(queries) | benchmark_groups(queries, class_of),
+        subsets=direction_subsets(queries, labels) | benchmark_groups(queries, class_of),
         n_predicted=len(poses),
         n_duplicate=joined.n_duplicate,
         n_unknown=joined.n_unknown,
@@ -75,7 +80,12 @@ def score_predictions(
         protocol=rules.name,
         protocol_version=rules.version,
         tokenizer=found.tokenizer,
-        remarks={**found.remarks, **_remarks(queries, found.scores, class_of)},
+        remarks={
+            **found.remarks,
+            **_remarks(queries, found.scores, class_of),
+            **_missing_inputs(answers),
+            **({} if labels is None else {"direction_critical": "by labels that were given"}),
+        },
         queries_digest=queries_digest(queries),
         packages=_versions(),
     )
@@ -102,6 +112,17 @@ def _remarks(
     if queries[0].benchmark == "scanrefer" and class_of is None:
         remarks["unique, multiple"] = "not computed: wanted scannetv2-labels.combined.tsv"
     return remarks
+
+
+def _missing_inputs(answers: Sequence[Prediction]) -> dict[str, str]:
+    """What models did without, over all answers."""
+    total: Counter[str] = Counter()
+    for answer in answers:
+        total.update(answer.missing_inputs)
+    lacking = [f"{n} {name}" for name, n in sorted(total.items()) if n]
+    if not lacking:
+        return {}
+    return {"missing inputs": f"{', '.join(lacking)} (all {len(answers)} answers together)"}
 
 
 def _versions() -> dict[str, str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from posealign_core.benchmarks.referit3d import VIEW_WORDS
-from posealign_core.errors import ConfigError
+from posealign_core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from posealign_core.structures import Query
 
@@ -77,14 +77,33 @@ def direction_rule(queries: Iterable[Query]) -> str:
     return ANNOTATED if flagged else DEFAULT_RULE
 
 
-def direction_subsets(queries: Sequence[Query]) -> dict[str, tuple[str, ...]]:
+def direction_subsets(
+    queries: Sequence[Query], labels: Mapping[str, bool | None] | None = None
+) -> dict[str, tuple[str, ...]]:
     """Query ids by what they need: `all`, `direction_critical`, and `other`, where not empty.
 
     A benchmark's reader says so in `Query.extra["direction_critical"]`; where no query says
     anything, their words do.
+
+    Args:
+        queries: The queries.
+        labels: Whether each needs a direction, by its id, None where that is not known; win over
+            reader and words.
+
+    Raises:
+        DataError: A query has no label.
     """
     keys = tuple(query.query_id for query in queries)
-    if direction_rule(queries) == ANNOTATED:
+    if labels is not None:
+        unlabelled = [key for key in keys if key not in labels]
+        if unlabelled:
+            raise DataError(
+                f"labels: wanted one for every query, found none for {len(unlabelled)}, first "
+                f"{unlabelled[0]!r}; were they made for another benchmark or split?"
+            )
+        critical = tuple(key for key in keys if labels[key] is True)
+        other = tuple(key for key in keys if labels[key] is False)
+    elif direction_rule(queries) == ANNOTATED:
         flags = [(q.query_id, q.extra.get("direction_critical")) for q in queries]
         critical = tuple(key for key, flag in flags if flag == "true")
         other = tuple(key for key, flag in flags if flag == "false")

@@ -25,13 +25,14 @@ def make_requests(
 
     Args:
         queries: All queries of a split; the denominator of every accuracy.
-        answers: Text by query id; None where nothing is to be graded, for labelling.
+        answers: Text by query id; None where nothing is to be graded, for labelling, which queries
+            of every kind can be.
 
     Raises:
         DataError: An answer is to an unknown query, or the queries are not answered in words.
     """
     wrong = next((query for query in queries if query.kind not in _JUDGED), None)
-    if wrong is not None:
+    if answers is not None and wrong is not None:
         raise DataError(
             f"benchmark {wrong.benchmark!r}: wanted answers or captions to judge, found queries of "
             f"kind {wrong.kind.value!r}"
@@ -46,14 +47,17 @@ def make_requests(
 
 
 def _request(query: Query, prediction: str | None) -> JudgeRequest:
+    """A caption has references alone; of an object to be found the text is the description."""
+    asks = query.kind is TaskKind.ANSWER
+    finds = query.kind not in _JUDGED
     return JudgeRequest(
         benchmark=query.benchmark,
         split=query.split,
         key=query.query_id,
         scene_id=query.scene_id,
-        question=None if query.kind is TaskKind.CAPTION else query.text,
+        question=query.text if asks else None,
         situation=query.situation,
-        references=query.references,
+        references=(query.text,) if finds else query.references,
         prediction=prediction,
     )
 

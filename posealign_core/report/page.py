@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Card", "Section", "render_page"]
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def render_page(
     """
     template, script = Template(_file("page.html")), _file("page.js")
     numbered = list(enumerate(sections, start=1))
-    return template.substitute(
+    page = template.substitute(
         title=escape(title),
         style=_file("page.css"),
         script=script,
@@ -71,6 +74,12 @@ def render_page(
         contents="".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in numbered),
         sections="".join(_section(i, s) for i, s in numbered),
     )
+    return _UNPRINTABLE.sub(lambda found: _shown(found[0]), page)
+
+
+def _shown(character: str) -> str:
+    """A character that HTML forbids or UTF-8 cannot hold, as an answer may have it: its escape."""
+    return character.encode("unicode_escape").decode()
 
 
 def _file(name: str) -> str:

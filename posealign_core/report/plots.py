@@ -39,7 +39,9 @@ _TONES = {1: "#2a9d74", 0: "#3e4c59", -1: "#b5489a"}
 _SHORT_LABEL = 24
 """Characters of a legend entry of which five fit side by side."""
 _MAX_NAMED = 12
-"""More training curves than this have no legend."""
+"""More curves than this have no legend."""
+_MAX_BANDS = 4
+"""More curves than this are drawn without their intervals, which would cover each other."""
 _THEMED = {
     "#1f2933": "var(--ink)",
     "#3e4c59": "var(--soft)",
@@ -89,10 +91,12 @@ class Effect:
     """One line of an effect plot.
 
     Attributes:
-        label: What is compared.
+        group: What is compared with its baseline; lines of one group stand together.
+        label: On which questions.
         difference: Difference of two shares, with its interval.
     """
 
+    group: str
     label: str
     difference: Estimate
 
@@ -140,27 +144,39 @@ def accuracy_bars(series: Sequence[str], groups: Sequence[BarGroup]) -> str:
 
 def effect_plot(effects: Sequence[Effect]) -> str:
     """Differences in points with their 95 % intervals, one line each, about zero, as SVG."""
-    with figure_in_style(11.2, 0.9 + 0.34 * len(effects)) as (figure, axes):
+    groups = list(dict.fromkeys(effect.group for effect in effects))
+    n_rows = len(effects) + len(groups)
+    with figure_in_style(11.2, 0.9 + 0.3 * n_rows) as (figure, axes):
         axes.axvline(0, color="#9aa5b1", linewidth=1.2)
-        for row, effect in enumerate(effects):
-            point = 100 * (effect.difference.mean or 0.0)
-            low, high = (
-                100 * (end or 0.0) for end in (effect.difference.low, effect.difference.high)
+        rows: dict[int, str] = {}
+        for group in groups:
+            axes.text(
+                *(0.006, len(rows)),
+                group,
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                fontweight="bold",
             )
-            known = effect.difference.low is not None
-            tone = _TONES[(low > 0) - (high < 0) if known else 0]
-            if known:
-                axes.plot(
-                    (low, high), (row, row), color=tone, linewidth=2.2, solid_capstyle="round"
-                )
-            axes.plot(point, row, "o", color=tone, markersize=6)
-        axes.set_yticks(range(len(effects)), [effect.label for effect in effects])
-        axes.set_ylim(len(effects) - 0.4, -0.6)
+            rows[len(rows)] = ""
+            for effect in (e for e in effects if e.group == group):
+                _draw_effect(axes, len(rows), effect.difference)
+                rows[len(rows)] = effect.label
+        axes.set_yticks(list(rows), list(rows.values()))
+        axes.set_ylim(n_rows - 0.4, -0.6)
         axes.set_xlabel("difference to the baseline, points")
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
         return _svg(figure, "Differences to the baseline with their intervals")
+
+
+def _draw_effect(axes: Axes, row: int, difference: Estimate) -> None:
+    low, high = (100 * (end or 0.0) for end in (difference.low, difference.high))
+    known = difference.low is not None
+    tone = _TONES[(low > 0) - (high < 0) if known else 0]
+    if known:
+        axes.plot((low, high), (row, row), color=tone, linewidth=2.2, solid_capstyle="round")
+    axes.plot(100 * (difference.mean or 0.0), row, "o", color=tone, markersize=6)
 
 
 def curve_plot(curves: Sequence[Curve], axis: str) -> str:
@@ -174,7 +190,8 @@ def curve_plot(curves: Sequence[Curve], axis: str) -> str:
             high = [height + above for _, (height, _, above) in bars]
             color = color_of(index + 1)
             axes.plot(places, heights, "o-", color=color, label=curve.label, markersize=4)
-            axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
+            if len(curves) <= _MAX_BANDS:
+                axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
         axes.set_xlabel(axis)
         axes.set_ylabel("%")
         if len(curves) <= _MAX_NAMED:

@@ -9,7 +9,7 @@ from posealign_core.report.plots import Curve, curve_plot
 from posealign_core.report.tables import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from posealign_core.evaluation.probes.result import ProbeResult, ProbeRow
     from posealign_core.report.scores import RunGroup
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["probe_curves", "probe_table", "read_probes"]
 
 _SHARES = ("share", "score")
+_TELLING = "direction_critical"
 Probed = tuple[str, "ProbeResult"]
 """Whose result it is, in words, and the result."""
 
@@ -84,18 +85,27 @@ def _row(who: str, row: ProbeRow, *, has_others: bool) -> tuple[Cell, ...]:
     )
 
 
-def probe_curves(probed: Sequence[Probed]) -> str:
-    """A probe's shares over its axis, one curve per run, benchmark, subset and measure, as SVG."""
-    curves = [curve for who, result in probed for curve in _curves(who, result)]
-    return curve_plot(curves, probed[0][1].axis) if curves else ""
+def probe_curves(probed: Sequence[Probed]) -> dict[str, str]:
+    """A probe's shares over its axis as SVG, by what they are of; one curve per run and measure.
+
+    Each benchmark has a plot: of the questions that need a direction, or of all where it has none.
+    """
+    placed: dict[str, dict[str, list[ProbeRow]]] = {}
+    for who, result in probed:
+        told = {row.benchmark for row in result.rows if row.subset == _TELLING}
+        for row in result.rows:
+            subset = _TELLING if row.benchmark in told else "all"
+            if row.x is not None and row.unit in _SHARES and row.subset == subset:
+                title = f"{row.benchmark}, {subset.replace('_', '-')} questions"
+                curves = placed.setdefault(title, {})
+                curves.setdefault(f"{who}: {row.measure}", []).append(row)
+    axis = probed[0][1].axis
+    return {
+        title: curve_plot([_curve(name, rows) for name, rows in curves.items()], axis)
+        for title, curves in placed.items()
+    }
 
 
-def _curves(who: str, result: ProbeResult) -> Iterator[Curve]:
-    placed: dict[str, list[ProbeRow]] = {}
-    for row in result.rows:
-        if row.x is not None and row.unit in _SHARES:
-            name = f"{who}: {row.benchmark}, {row.subset.replace('_', '-')}, {row.measure}"
-            placed.setdefault(name, []).append(row)
-    for name, rows in placed.items():
-        points = sorted(((row.x or 0.0, row.estimate) for row in rows), key=lambda point: point[0])
-        yield Curve(name, points)
+def _curve(name: str, rows: Sequence[ProbeRow]) -> Curve:
+    points = [(row.x or 0.0, row.estimate) for row in rows]
+    return Curve(name, sorted(points, key=lambda point: point[0]))

@@ -145,7 +145,7 @@ def _item(
     critical = {"true": " · direction-critical", "false": " · not direction-critical"}
     needs = critical.get(query.extra.get("direction_critical", ""), "")
     situation = f'<p class="meta">{escape(query.situation)}</p>' if query.situation else ""
-    image = f'<img src="{picture}" alt="the scene from above" loading="lazy">' if picture else ""
+    image = f'<img src="{picture}" alt="the scene from above">' if picture else ""
     rows = "".join(map(_answer_row, answers))
     return (
         f'<details class="question" data-fate="{_fates(answers)}"{" open" if is_open else ""}>'

@@ -37,6 +37,8 @@ __all__ = ["ReportContent", "cards_of", "facts_of", "sections_of"]
 _N_CRITICAL, _N_OTHER = 120, 60
 """Questions that are listed, and, below, drawn: of one run, and of several."""
 _N_PICTURES, _N_PICTURES_SEVERAL = 6, 18
+_MAX_ROWS = 40
+"""A longer table is folded."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,13 @@ def sections_of(host: PluginHost, content: ReportContent) -> Iterator[Section]:
     yield Section(headline.title, _bars(groups, content.chance) + to_html(headline))
     if "differences" in tables:
         differences = tables["differences"]
-        yield Section(differences.title, effect_plot(_effects(differences)) + to_html(differences))
+        plot = effect_plot(_effects(differences))
+        yield Section(differences.title, plot + _folded(differences))
     if "benchmarks" in tables:
         yield _tabled(tables, "benchmarks")
     if "comparison" in tables:
         more = f"<details><summary>All metrics</summary>{to_html(tables['metrics'])}</details>"
-        yield Section(tables["comparison"].title, to_html(tables["comparison"]) + more)
+        yield Section(tables["comparison"].title, _folded(tables["comparison"]) + more)
     if "judge" in tables:
         yield _tabled(tables, "judge")
     if content.probes:
@@ -89,7 +92,7 @@ def sections_of(host: PluginHost, content: ReportContent) -> Iterator[Section]:
         if run.losses
     }
     plot = training_curves(curves) if curves else ""
-    yield Section(tables["runs"].title, plot + to_html(tables["runs"]))
+    yield Section(tables["runs"].title, plot + _folded(tables["runs"]))
     if content.left_out:
         yield Section("What is left out", _left_out(content.left_out))
     yield Section("Configuration and versions", _configuration(groups))
@@ -97,13 +100,21 @@ def sections_of(host: PluginHost, content: ReportContent) -> Iterator[Section]:
 
 
 def _tabled(tables: Mapping[str, Table], key: str) -> Section:
-    return Section(tables[key].title, to_html(tables[key]))
+    return Section(tables[key].title, _folded(tables[key]))
+
+
+def _folded(table: Table) -> str:
+    """The table as HTML, folded away where it would be longer than everything else."""
+    html = to_html(table)
+    if len(table.rows) <= _MAX_ROWS:
+        return html
+    return f"<details><summary>All {len(table.rows):,} rows</summary>{html}</details>"
 
 
 def _effects(table: Table) -> list[Effect]:
     """The rows of the table of differences."""
     return [
-        Effect(f"{backbone}: {alignment} ({subset})", difference)
+        Effect(f"{backbone}: {alignment}", str(subset), difference)
         for backbone, alignment, subset, difference, *_ in table.rows
         if isinstance(difference, Estimate) and difference.mean is not None
     ]
@@ -113,7 +124,8 @@ def _probes(content: ReportContent, tables: Mapping[str, Table]) -> Iterator[str
     for name, probed in content.probes.items():
         table = tables.get(f"probe_{name}")
         if table is not None:
-            yield f"<h3>{escape(table.title)}</h3>{probe_curves(probed)}{to_html(table)}"
+            plots = (f"<h4>{escape(k)}</h4>{plot}" for k, plot in probe_curves(probed).items())
+            yield f"<h3>{escape(table.title)}</h3>{''.join(plots)}{_folded(table)}"
 
 
 def _runs(groups: Sequence[RunGroup]) -> Iterator[FinishedRun]:

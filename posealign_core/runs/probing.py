@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from posealign_core.atomic import write_text
 from posealign_core.errors import DataError
 from posealign_core.evaluation.metrics.texts import TextTools
 from posealign_core.evaluation.probes.probe import Subject
@@ -16,7 +19,7 @@ from posealign_core.registry import resolve
 from posealign_core.runs.folder import file_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from posealign_core.evaluation.evaluator import Evaluator
@@ -75,11 +78,16 @@ def probe_run(run: Run, name: str, benchmarks: Sequence[str], n_questions: int |
             shutil.rmtree(folder, ignore_errors=True)
         wait_for_all()  # nobody begins a part that another is about to remove
         subjects = [_subject(run, b, folder / b, n_questions) for b in benchmarks]
-        result = _result(resolve(spec)(), name, run.run_id, subjects)
+        probe: Probe = resolve(spec)()
+        result = _result(probe, name, run.run_id, subjects)
+        tables = _tables(probe, [s for s in subjects if s.benchmark in result.protocols])
+        paths = {run.folder.probe(f"{name}_{t}").with_suffix(".csv"): t for t in tables}
         if own_shard().rank == 0:
             save_probe(run.folder.probe(name), result)
+            for path, table in paths.items():
+                write_text(path, _csv(tables[table]))
         wait_for_all()
-        return [run.folder.probe(name)]
+        return [run.folder.probe(name), *paths]
 
     inputs = {"questions": str(n_questions), "protocol": run.config.evaluate.protocol}
     for benchmark in benchmarks:
@@ -146,3 +154,21 @@ def _result(probe: Probe, name: str, run_id: str, subjects: Sequence[Subject]) -
         axis=probe.axis,
         remarks=remarks,
     )
+
+
+def _tables(probe: Probe, subjects: Sequence[Subject]) -> dict[str, list[dict[str, Any]]]:
+    """The probe's tables, those of all benchmarks one below the other."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for subject in subjects:
+        for name, lines in probe.tables(subject).items():
+            own = [{"benchmark": subject.benchmark, **line} for line in lines]
+            tables[name] = tables.get(name, []) + own
+    return tables
+
+
+def _csv(lines: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()

@@ -13,6 +13,7 @@ from posealign_core.evaluation.records import read_predictions
 from posealign_core.evaluation.result import save_result
 from posealign_core.evaluation.score import score_predictions
 from posealign_core.judge.judgement import save_judgement
+from posealign_core.judge.labels import read_labels
 from posealign_core.recover import recover_dataset
 from posealign_core.registry import resolve
 from posealign_core.runs.folder import combined_digest, file_digest
@@ -173,20 +174,24 @@ class Run:
         inputs = {**self.materials.digests(queries), "weights": weights}
         return self._session.run(f"predict {benchmark}", inputs, work)
 
-    def score(self, benchmark: str, *, protocol: str | None = None) -> bool:
+    def score(
+        self, benchmark: str, *, protocol: str | None = None, labels: Path | None = None
+    ) -> bool:
         """Score the answers to a benchmark.
 
         Args:
             benchmark: The benchmark.
             protocol: Other scoring rules than the configured ones; the results are replaced.
+            labels: Label file of `posealign judge label`: which questions need a direction.
 
         Raises:
-            DataError: It has not been answered.
+            DataError: It has not been answered, or the label file does not fit.
             ConfigError: The benchmark has no such protocol.
         """
         rules, meteor = protocol or self.config.evaluate.protocol, self.config.evaluate.meteor
         queries = self.materials.queries(benchmark, self.config.evaluate.split)
         predictions, path = self.answers_to(benchmark), self.folder.results(benchmark)
+        labelled = None if labels is None else read_labels(labels)
 
         def work(*, resume: bool) -> Iterable[Path]:
             del resume  # nothing is left half-way
@@ -197,6 +202,7 @@ class Run:
                 protocol=rules,
                 tools=TextTools(meteor=meteor),
                 class_of=self.materials.class_of,
+                labels=labelled,
             )
             save_result(path, result)
             return [path]
@@ -208,6 +214,8 @@ class Run:
             "protocol": f"{rules}, METEOR: {meteor}",
             "label map": self.materials.label_map_digest,
         }
+        if labels is not None:
+            inputs["labels"] = file_digest(labels)
         return self._session.run(f"score {benchmark}", inputs, work)
 
     @property

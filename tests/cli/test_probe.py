@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING
+
+import pytest
 
 from posealign_core.evaluation.evaluator import Evaluator
 from posealign_core.evaluation.probes import load_probe
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from conftest import RunCli
 
@@ -30,6 +31,15 @@ def test_probes_of_a_run(
     again = [r for r in found.rows if (r.x, r.measure, r.subset) == (0.0, "same answer", "all")]
     assert [(row.estimate.mean, row.estimate.n) for row in again] == [(1.0, 8)]
     assert found.protocols == {"scanqa": "strict version 1"}
+    with (folder / "probes" / "views_agreement_histogram.csv").open(encoding="utf-8") as file:
+        bins = [line for line in csv.DictReader(file) if line["subset"] == "all"]
+    assert [int(line["from_deg"]) for line in bins] == list(range(0, 180, 10))
+    assert {(line["benchmark"], line["selector"]) for line in bins} == {("scanqa", "top")}
+    assert sum(int(line["n_questions_by_largest_angle"]) for line in bins) == 8
+    assert sum(float(line["share_of_pairs_of_draws"]) for line in bins) == pytest.approx(1.0)
+    questions = (folder / "probes" / "views_agreement_questions.csv").read_text(encoding="utf-8")
+    assert len(questions.splitlines()) == 9
+
     answers = folder / "probes" / "world_rotation" / "scanqa" / "world-90.jsonl"
     record = json.loads(answers.read_text(encoding="utf-8").splitlines()[0])
     assert record["run"]["id"] == f"{folder.name} world-90"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from posealign_core.evaluation.result import load_result
 from posealign_core.judge import RefusedError, Reply
 from posealign_core.judge.judgement import load_judgement
 from posealign_core.judge.lexical import LexicalJudge
@@ -311,3 +312,30 @@ def test_a_configured_label_map_must_be_there(
     found = cli("run", *PRESET, *run_arguments, *lacking, "--jobs", "1", "--untrained")
     assert found.code == 4
     assert "none.tsv: wanted ScanNet's label map (dataset.label_map), found none" in found.err
+
+
+def test_labels_of_a_file_split_the_scores(
+    cli: RunCli, run_arguments: list[str], tmp_path: Path
+) -> None:
+    done = cli("run", "--preset", "toy/demo/baseline", *run_arguments, "--untrained", "--no-report")
+    assert done.code == 0, done.err
+    folder, labels = the_folder(tmp_path), tmp_path / "labels.jsonl"
+    source = ("--benchmark", "scanqa", "--root", tmp_path / "data")
+    assert cli("judge", "label", *source, "--rule", "lr_substring", "--out", labels).code == 0
+    lines = [json.loads(line) for line in labels.read_text(encoding="utf-8").splitlines()]
+    for place, line in enumerate(lines):
+        line["direction_critical"] = (True, False, None, False)[place % 4]
+    labels.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    done = cli("score", "--run", folder, "--labels", labels)
+    assert done.code == 0, done.err
+    result = load_result(folder / "results" / "scanqa.json")
+    subsets = {name: len(keys) for name, keys in result.subsets.items() if ":" not in name}
+    assert subsets == {"all": 8, "direction_critical": 2, "other": 4}
+    assert result.remarks["direction_critical"] == "by labels that were given"
+    labels.write_text(json.dumps(lines[0]) + "\n", encoding="utf-8")
+    lacking = cli("score", "--run", folder, "--labels", labels)
+    assert lacking.code == 4
+    assert "found none for 7" in lacking.err
+    several = cli("score", "--run", folder, "--labels", labels, "--benchmarks", "scanqa", "sqa3d")
+    assert several.code == 3
+    assert "wanted one benchmark, which the labels are for" in several.err

@@ -86,7 +86,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "scanqa.jsonl"
 
 
-@pytest.mark.parametrize("protocol", ["strict", "official", "3d-llava", "chat-scene", "ll3da"])
+@pytest.mark.parametrize(
+    "protocol", ["strict", "official", "3d-llava", "chat-scene", "ll3da", "video3dllm"]
+)
 def test_hostile_answers_are_scored(path: Path, protocol: str) -> None:
     queries = [query(key, references=("left", "to the left")) for key in HOSTILE]
     content = "".join(line(key, text) for key, text in HOSTILE.items())
@@ -114,6 +116,7 @@ def test_unescaped_line_separators_do_not_end_a_line(path: Path) -> None:
         (line("a") + line("z"), "'z', which is no query"),
         (line("a") + line("a"), "answered twice"),
         (line("a", text=None), "texts are wanted as strings"),
+        (line("a", alternatives=[3]), "texts are wanted as strings"),
         (line("a", object_ids=["0"]), "wanted as integers"),
         (line("a", corners=[[1, 2]]), "wanted the fields of schema"),
         (line("a", mask_rle=[{"size": 4, "runs": "1 2"}]), "add up to 4"),
@@ -156,3 +159,40 @@ def test_two_protocols_do_not_share_a_column(path: Path) -> None:
         require_one_protocol([strict, official])
     with pytest.raises(DataError, match=message):
         paired_difference(strict, official, "em")
+
+
+def test_no_numbers_and_no_points_where_several_or_no_targets_are_wanted(path: Path) -> None:
+    nan = [[[float("nan")] * 3] * 8]
+    empty = [{"size": 4, "runs": "4"}]
+    queries = [
+        replace(query(k, TaskKind.GROUND, target_ids=ids), benchmark="multi3drefer")
+        for k, ids in (("a", (0,)), ("b", ()), ("c", (0,)), ("d", ()))
+    ]
+    content = (
+        line("a", corners=nan)
+        + line("b", corners=nan)
+        + line("c", mask_rle=empty)
+        + line("d", mask_rle=empty)
+    )
+    result = score(path, queries, content)
+    # A box that is none is still one too many where nothing is to be found.
+    assert result.scores["f1@0.5"] == (0, 0, 0, 1)
+    assert result.scores["mask_iou"] == (0, 1, 0, 1)
+    assert result.scores["f1_cc@0.5"] == (0, 1, 0, 1)
+
+
+def test_captions_of_boxes_and_masks_that_are_none(path: Path) -> None:
+    nan = [[[float("nan")] * 3] * 8]
+    queries = [
+        replace(
+            query(k, TaskKind.CAPTION, target_ids=(0,), references=("a chair",)),
+            benchmark="scan2cap",
+            text="",
+        )
+        for k in "ab"
+    ]
+    content = line("a", "a chair", corners=nan) + line(
+        "b", "a chair", mask_rle=[{"size": 4, "runs": "4"}]
+    )
+    assert score(path, queries, content).scores["hit@0.25"] == (0, 0)
+    assert score(path, queries, content, "official").scores["rouge_l_recall@0.25"] == (0, 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -261,8 +262,13 @@ def test_a_backbone_may_decode_its_own_way(tmp_path: Path) -> None:
     assert texts == {"IS THE CHAIR ON MY LEFT ?", "THE CHAIR IS ON MY"}
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), max_size=60), st.integers(1, 7))
-def test_batches_hold_every_query_once(shapes: list[tuple[int, int]], batch_size: int) -> None:
+SHAPES = st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(1, 5))
+
+
+@given(st.lists(SHAPES, max_size=60), st.integers(1, 7))
+def test_batches_hold_every_query_once_view_by_view(
+    shapes: list[tuple[int, int, int]], batch_size: int
+) -> None:
     template = RECOVERED[0]
     queries = [
         Query(
@@ -272,12 +278,21 @@ def test_batches_hold_every_query_once(shapes: list[tuple[int, int]], batch_size
             scene_id=f"s{scene}",
             kind=template.kind,
             text="word " * length,
+            situation=str(view),
         )
-        for i, (scene, length) in enumerate(shapes)
+        for i, (scene, view, length) in enumerate(shapes)
     ]
-    batches = batches_by_length(queries, batch_size)
-    assert sorted(i for batch in batches for i in batch) == list(range(len(queries)))
+
+    def view_of(query: Query) -> tuple[str, str]:
+        return query.scene_id, query.situation
+
+    batches = list(batches_by_length(queries, batch_size, view_of))
+    order = [queries[i] for batch in batches for i in batch]
+    assert sorted(int(query.query_id) for query in order) == list(range(len(queries)))
     assert all(len(batch) == batch_size for batch in batches[:-1])
     if len(queries) <= 16 * batch_size:
-        lengths = [len(queries[i].text) for batch in batches for i in batch]
-        assert lengths == sorted(lengths)
+        groups = [list(group) for _, group in itertools.groupby(order, view_of)]
+        assert len(groups) == len({view_of(query) for query in queries})
+        lengths = [[len(query.text) for query in group] for group in groups]
+        assert lengths == [sorted(own) for own in lengths]
+        assert [own[-1] for own in lengths] == sorted(own[-1] for own in lengths)

@@ -38,6 +38,7 @@ def full_prediction() -> Prediction:
         masks=(RunLengthMask.encode([0, 1, 1, 0, 1]), RunLengthMask.encode([1, 1, 1, 1, 1])),
         object_ids=(3, 9),
         confidences=(0.5,),
+        missing_inputs={"images": 2},
         pose=EgoPose(
             reference_from_camera=turned(Frame.WORLD, Frame.CAMERA),
             intrinsics=Intrinsics(577.87, 577.87, 319.5, 239.5, 640, 480),

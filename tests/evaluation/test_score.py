@@ -270,3 +270,12 @@ def test_results_of_another_schema_are_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 2'))
     with pytest.raises(DataError, match="schema version 1, found 2"):
         load_result(path)
+
+
+def test_what_the_model_did_without_is_remarked() -> None:
+    queries = [query(key, references=("yes",)) for key in ("a", "b", "c")]
+    lacking = {"2-D features of objects": 3, "3-D features of objects": 0}
+    answers = [answer("a", "yes", missing_inputs=lacking), answer("b", missing_inputs=lacking)]
+    remarks = score_predictions(queries, answers, scene).remarks
+    assert remarks["missing inputs"] == "6 2-D features of objects (all 2 answers together)"
+    assert "missing inputs" not in score_predictions(queries, [answer("a")], scene).remarks

@@ -136,3 +136,25 @@ def test_a_rubric_must_not_show_what_is_judged(tmp_path, question, references, s
     if shown:
         with pytest.raises(ConfigError, match="give away 1 of the items to be judged, first 'q0'"):
             judge_requests([request], LexicalJudge(), rubric, JudgeSettings(), tmp_path / "v.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "reference"),
+    [
+        ("scanqa", "How many stools are along the counter?", "4"),
+        ("sqa3d", "Which side is the bicycle on?", "left"),
+        ("scan2cap", None, "a locker near the door, opposite the benches"),
+        ("direction", "What is on the stove?", "a pan"),
+    ],
+)
+def test_the_built_in_examples_would_be_noticed_among_test_items(
+    tmp_path, name, question, reference
+):
+    """Contamination: a benchmark that held an example of a rubric could not be judged by it."""
+    shown = dataclasses.replace(make_request(0), question=question, references=(reference,))
+    rubric = load_rubric(name)
+    assert rubric.items_shown([make_request(1), shown]) == ["q0"]
+    assert rubric.with_examples_reversed.items_shown([shown]) == ["q0"]
+    with pytest.raises(ConfigError, match="examples give away 1 of the items"):
+        judge_requests([shown], LexicalJudge(), rubric, JudgeSettings(), tmp_path / "v.jsonl")
+    assert not list(tmp_path.iterdir())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from posealign_core.evaluation.draws import paired_difference
 from posealign_core.evaluation.probes.change import Change
@@ -224,6 +224,11 @@ class Probe(abc.ABC):
     @abc.abstractmethod
     def rows(self, subject: Subject) -> list[ProbeRow]:
         """Probe one benchmark."""
+
+    def tables(self, subject: Subject) -> dict[str, list[dict[str, Any]]]:
+        """What lies behind the figures of `rows`, by name: lines that become a CSV file each."""
+        del subject
+        return {}
 
 
 class PoseProbe(Probe):

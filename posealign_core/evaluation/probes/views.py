@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from posealign_core.evaluation.probes.probe import PoseProbe
+from posealign_core.evaluation.subsets import direction_subsets
 from posealign_core.vocabulary import PoseSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from posealign_core.evaluation.probes.probe import Subject
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ViewSpread", "ViewsAgreement", "view_spread"]
 
 N_DRAWS = 64
+BIN_DEG = 10
 STEEP_M = 0.3
 """From a camera that is horizontally nearer to the object than this, a bearing means little."""
 
@@ -40,6 +44,28 @@ class ViewSpread(NamedTuple):
     resultant: float
 
 
+class _Views(NamedTuple):
+    """What was drawn for one question.
+
+    Attributes:
+        bearings: Per target, (D,) radians.
+        steep: Share of drawn cameras that look down on their target.
+    """
+
+    bearings: list[NDArray[np.float64]]
+    steep: float
+
+    @property
+    def n_draws(self) -> int:
+        return sum(map(len, self.bearings))
+
+    @property
+    def spread(self) -> ViewSpread:
+        """The mean over targets, each as often as it was drawn."""
+        spreads = [view_spread(yaws) for yaws in self.bearings]
+        return ViewSpread(*np.average(spreads, axis=0, weights=[len(b) for b in self.bearings]))
+
+
 class ViewsAgreement(PoseProbe):
     """Draws poses as the run does, again and again; no model is asked."""
 
@@ -49,16 +75,14 @@ class ViewsAgreement(PoseProbe):
         "left and right: the noise in what the model is taught and asked about sides."
     )
 
+    def __init__(self) -> None:
+        self._drawn: dict[str, dict[str, _Views]] = {}
+
     def rows(self, subject: Subject) -> list[ProbeRow]:
         """Shares over questions with a target that at least one drawn frame sees."""
-        found, steep = {}, {}
-        for query in subject.queries:
-            bearings, share = _bearings(subject, query)
-            if bearings:
-                spreads = [view_spread(b) for b in bearings]
-                weights = [len(b) for b in bearings]
-                found[query.query_id] = ViewSpread(*np.average(spreads, axis=0, weights=weights))
-                steep[query.query_id] = share
+        drawn = self._views(subject)
+        found = {key: views.spread for key, views in drawn.items()}
+        steep = {key: views.steep for key, views in drawn.items()}
         label = f"selector {subject.pipeline.selector.name}, {N_DRAWS} draws"
         rows = []
         for measure, key in (
@@ -75,6 +99,65 @@ class ViewsAgreement(PoseProbe):
             rows += subject.value_rows(label, f"some views over {bound} degrees apart", over)
         return [*rows, *subject.value_rows(label, "seen from nearly above", steep)]
 
+    def tables(self, subject: Subject) -> dict[str, list[dict[str, Any]]]:
+        """Each question's spread, and histograms of angles over the questions of each subset."""
+        drawn, selector = self._views(subject), subject.pipeline.selector.name
+        subsets = direction_subsets(subject.queries)
+        critical = set(subsets.get("direction_critical", ()))
+        questions = [
+            {
+                "query_id": query.query_id,
+                "scene_id": query.scene_id,
+                "direction_critical": query.query_id in critical,
+                "selector": selector,
+                "n_draws": views.n_draws,
+                **views.spread._asdict(),
+                "seen_from_nearly_above": views.steep,
+            }
+            for query in subject.queries
+            if (views := drawn.get(query.query_id)) is not None
+        ]
+        histogram = [
+            {"subset": subset, "selector": selector, **line}
+            for subset, keys in subsets.items()
+            for line in _histogram([drawn[key] for key in keys if key in drawn])
+        ]
+        return {"questions": questions, "histogram": histogram}
+
+    def _views(self, subject: Subject) -> dict[str, _Views]:
+        """By query id, for the questions with a target that is seen; drawn once per benchmark."""
+        if subject.benchmark not in self._drawn:
+            every = ((query.query_id, _bearings(subject, query)) for query in subject.queries)
+            self._drawn[subject.benchmark] = {k: views for k, views in every if views.bearings}
+        return self._drawn[subject.benchmark]
+
+
+def _histogram(drawn: Sequence[_Views]) -> Iterator[dict[str, float]]:
+    """Per bin of angles, questions by their largest one, and the mean share of pairs of draws."""
+    if not drawn:
+        return
+    edges = np.arange(0, 181, BIN_DEG)
+    largest, _ = np.histogram([views.spread.largest_deg for views in drawn], edges)
+    pairs = np.zeros(len(largest))
+    for views in drawn:
+        for yaws in views.bearings:
+            counts, _ = np.histogram(_angles(yaws), edges)
+            pairs += counts / max(1, counts.sum()) * len(yaws) / views.n_draws / len(drawn)
+    for low, n, share in zip(edges[:-1].tolist(), largest.tolist(), pairs.tolist(), strict=True):
+        yield {
+            "from_deg": low,
+            "to_deg": low + BIN_DEG,
+            "n_questions_by_largest_angle": n,
+            "share_of_pairs_of_draws": share,
+        }
+
+
+def _angles(yaws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(D * (D - 1) / 2,) degrees between different draws, in [0, 180]."""
+    first, second = np.triu_indices(len(yaws), k=1)
+    turned = np.abs((yaws[first] - yaws[second] + np.pi) % (2 * np.pi) - np.pi)
+    return np.degrees(turned).clip(max=180.0)
+
 
 def view_spread(yaws: NDArray[np.float64]) -> ViewSpread:
     """Sum up bearings.
@@ -83,17 +166,17 @@ def view_spread(yaws: NDArray[np.float64]) -> ViewSpread:
         yaws: (D,) radians, D >= 1, of independent draws. Shares are over pairs of different draws,
             which makes them unbiased; of a single draw they are 0.
     """
-    angles = np.degrees(np.abs((yaws[:, None] - yaws[None] + np.pi) % (2 * np.pi) - np.pi))
-    n_pairs = max(1, len(yaws) * (len(yaws) - 1))
+    angles = _angles(yaws)
+    n_pairs = max(1, len(angles))
     return ViewSpread(
-        largest_deg=float(angles.max()),
+        largest_deg=float(angles.max(initial=0.0)),
         over_90=float((angles > 90).sum() / n_pairs),
         over_150=float((angles > 150).sum() / n_pairs),
         resultant=float(abs(np.exp(1j * yaws).mean())),
     )
 
 
-def _bearings(subject: Subject, query: Query) -> tuple[list[NDArray[np.float64]], float]:
+def _bearings(subject: Subject, query: Query) -> _Views:
     """Per target, the yaws from the drawn cameras to it; and the share that look steeply down."""
     scene = subject.pipeline.scene(query.scene_id)
     yaws: dict[int, list[float]] = {}
@@ -117,7 +200,7 @@ def _bearings(subject: Subject, query: Query) -> tuple[list[NDArray[np.float64]]
         yaws.setdefault(target, []).append(float(np.arctan2(flat[1], flat[0])))
     n_seen = sum(map(len, yaws.values()))
     share = n_steep / (n_steep + n_seen) if n_seen else 0.0
-    return [np.array(values) for values in yaws.values()], share
+    return _Views([np.array(values) for values in yaws.values()], share)
 
 
 def _floor_axes(up: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

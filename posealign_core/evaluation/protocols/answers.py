@@ -12,7 +12,7 @@ from posealign_core.evaluation.metrics.texts import text_scores
 from posealign_core.evaluation.protocols.protocol import Item, Material, Protocol, Scores
 
 if TYPE_CHECKING:
-    from posealign_core.structures import Query
+    from posealign_core.structures import Prediction, Query
 
 __all__ = ["ANSWER_PROTOCOLS", "SCANQA_PROTOCOLS", "SQA3D_PROTOCOLS"]
 
@@ -31,6 +31,8 @@ class AnswerRules:
         texts: Whether n-gram metrics are computed.
         tokenized: Whether texts are split at blanks as they are, and BLEU is averaged over items.
         first_only: Whether only the first accepted answer counts.
+        n_best: `em_<n>` says whether one of the n best answers is accepted, where the model ranked
+            several; 0 for none.
     """
 
     clean: Clean
@@ -39,6 +41,7 @@ class AnswerRules:
     texts: bool = False
     tokenized: bool = False
     first_only: bool = False
+    n_best: int = 0
 
     def __call__(self, items: Sequence[Item], material: Material) -> Scores:
         """Score answers; a missing one is wrong, and an empty text for the n-gram metrics."""
@@ -49,6 +52,9 @@ class AnswerRules:
             rows = [_compare(self.match, a, r) for a, r in zip(answers, accepted, strict=True)]
             metrics = rows[0] if rows else ()
             scores = {metric: [row[metric] for row in rows] for metric in metrics}
+        if self.n_best and any(answer is not None and answer.alternatives for _, answer in items):
+            best = zip(items, accepted, strict=True)
+            scores[f"em_{self.n_best}"] = [self._one_of_best(a, r) for (_, a), r in best]
         if not self.texts:
             return Scores(scores=scores)
         texts = [answer or "" for answer in answers]
@@ -60,6 +66,10 @@ class AnswerRules:
             tokenizer=found.tokenizer,
             remarks=found.remarks,
         )
+
+    def _one_of_best(self, answer: Prediction | None, accepted: Sequence[str]) -> float:
+        given = () if answer is None else (answer.text, *answer.alternatives)[: self.n_best]
+        return float(any(self.clean(text) in accepted for text in given))
 
     def _accepted(self, query: Query) -> list[str]:
         references = query.references[:1] if self.first_only else query.references
@@ -80,8 +90,12 @@ def _without_repeated_blanks(text: str) -> str:
     return re.sub(" {2,}", " ", text)
 
 
+def _without_full_stop(text: str) -> str:
+    return text.removesuffix(".")
+
+
 def _chat_scene_answer(text: str) -> str:
-    text = text.removesuffix(".")
+    text = _without_full_stop(text)
     return normalize_answer(text[:1].lower() + text[1:])
 
 
@@ -124,8 +138,10 @@ SCANQA_PROTOCOLS = (
     ),
     Protocol(
         name="official",
-        summary="raw exact match, n-gram metrics of raw texts",
-        score=AnswerRules(clean=_as_is, clean_reference=_as_is, match=_exact, texts=True),
+        summary="raw exact match, of the ten best answers too, n-gram metrics of raw texts",
+        score=AnswerRules(
+            clean=_as_is, clean_reference=_as_is, match=_exact, texts=True, n_best=10
+        ),
         missing="refused",
         lenient=True,
     ),
@@ -165,6 +181,11 @@ SCANQA_PROTOCOLS = (
         missing="dropped",
         lenient=True,
     ),
+    Protocol(
+        name="video3dllm",
+        summary="raw exact match of the answer without its full stop, and nothing else",
+        score=AnswerRules(clean=_without_full_stop, clean_reference=_as_is, match=_exact),
+    ),
 )
 
 SQA3D_PROTOCOLS = (
@@ -196,5 +217,10 @@ SQA3D_PROTOCOLS = (
         ),
         missing="dropped",
         lenient=True,
+    ),
+    Protocol(
+        name="video3dllm",
+        summary="exact match of both sides normalised, and nothing else",
+        score=AnswerRules(clean=normalize_answer, clean_reference=normalize_answer, match=_exact),
     ),
 )

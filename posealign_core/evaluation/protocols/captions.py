@@ -54,6 +54,11 @@ def _as_tokens(text: str, most: int | None) -> str:
     return " ".join(_TOKEN.findall(text.lower())[:most])
 
 
+def _spaced(text: str) -> str:
+    """Words in lower case; of all punctuation only full stops and commas stand alone."""
+    return " ".join(re.sub(r"([.,])", r" \1 ", text.lower()).split())
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaptionRules:
     """Captions of given or detected objects, one per object of the corpus: `metric@threshold`.
@@ -61,20 +66,26 @@ class CaptionRules:
     Attributes:
         reached: Whether an overlap is enough.
         reference: Applied to each reference before it is wrapped in `sos` and `eos`.
-        tokenized: Whether texts are split at blanks as they are, and BLEU is averaged over items.
+        caption: Likewise to each caption.
+        unanswered: To the references of objects without a caption; None does as for the others.
+        tokenized: Whether texts are split at blanks as they are.
+        mean_bleu: Whether BLEU is averaged over items, not taken of the corpus.
         hits: Whether metrics over the found objects alone, and metrics that give a miss 0, join.
     """
 
     reached: Callable[[Any, float], Any]
-    reference: Callable[[str], str]
+    reference: Callable[[str], str] = str
+    caption: Callable[[str], str] = str
+    unanswered: Callable[[str], str] | None = None
     tokenized: bool = False
+    mean_bleu: bool = False
     hits: bool = False
 
     def __call__(self, items: Sequence[Item], material: Material) -> Scores:
         """Score captions; one of an object that was not found reads `sos eos`."""
-        given = [_NOTHING if a is None else _wrapped(a.text) for _, a in items]
+        given = [_NOTHING if a is None else _wrapped(self.caption(a.text)) for _, a in items]
         n = len(items)
-        references = [[_wrapped(self.reference(r)) for r in q.references] for q, _ in items]
+        references = [self._references(query, answer) for query, answer in items]
         both = text_scores(
             [*given, *[_NOTHING] * n], references, material.tools, tokenized=self.tokenized
         )
@@ -87,13 +98,19 @@ class CaptionRules:
             for metric, values in both.scores.items():
                 scores[f"{metric}@{threshold:g}"] = values[rows].tolist()
             for family, numbers in both.statistics.items():
-                if not (self.tokenized and family == "bleu"):
+                if not (self.mean_bleu and family == "bleu"):
                     statistics[f"{family}@{threshold:g}"] = numbers[rows].tolist()
             if self.hits:
                 scores |= _hit_scores(both, found, threshold)
         return Scores(
             scores=scores, statistics=statistics, tokenizer=both.tokenizer, remarks=both.remarks
         )
+
+    def _references(self, query: Query, answer: Prediction | None) -> list[str]:
+        form = self.reference
+        if answer is None and self.unanswered is not None:
+            form = self.unanswered
+        return [_wrapped(form(reference)) for reference in query.references]
 
 
 def _overlap(material: Material, query: Query, answer: Prediction | None) -> float:
@@ -172,7 +189,7 @@ def _found_by_overlap(name: str) -> Protocol:
     return Protocol(
         name=name,
         summary="captions of objects found with an overlap of at least the threshold",
-        score=CaptionRules(reached=np.greater_equal, reference=str),
+        score=CaptionRules(reached=np.greater_equal),
         lenient=True,
     )
 
@@ -187,7 +204,7 @@ SCAN2CAP_PROTOCOLS = (
     Protocol(
         name="strict",
         summary="as 3d-llava, with the share of objects found and metrics that give a miss 0",
-        score=CaptionRules(reached=np.greater_equal, reference=str, hits=True),
+        score=CaptionRules(reached=np.greater_equal, hits=True),
     ),
     Protocol(
         name="official",
@@ -201,7 +218,23 @@ SCAN2CAP_PROTOCOLS = (
         name="ll3da",
         summary="overlap above the threshold, references cut at 30 tokens, BLEU averaged",
         score=CaptionRules(
-            reached=np.greater, reference=lambda text: _as_tokens(text, 30), tokenized=True
+            reached=np.greater,
+            reference=lambda text: _as_tokens(text, 30),
+            tokenized=True,
+            mean_bleu=True,
+        ),
+        lenient=True,
+    ),
+    Protocol(
+        name="video3dllm",
+        summary="as 3d-llava, with full stops and commas as words; references without a caption "
+        "stay as they are",
+        score=CaptionRules(
+            reached=np.greater_equal,
+            reference=_spaced,
+            caption=_spaced,
+            unanswered=str,
+            tokenized=True,
         ),
         lenient=True,
     ),

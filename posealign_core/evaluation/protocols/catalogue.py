@@ -32,6 +32,7 @@ __all__ = ["find_protocol", "protocol_names"]
 _BY_BENCHMARK: Mapping[str, tuple[Protocol, ...]] = {
     "multi3drefer": MULTI3DREFER_PROTOCOLS,
     "nr3d": REFERIT3D_PROTOCOLS,
+    "nr3d_caption": SCAN2CAP_PROTOCOLS,
     "scan2cap": SCAN2CAP_PROTOCOLS,
     "scanqa": SCANQA_PROTOCOLS,
     "scanrefer": SCANREFER_PROTOCOLS,

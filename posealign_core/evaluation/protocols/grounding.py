@@ -11,6 +11,7 @@ import numpy as np
 
 from posealign_core.errors import DataError
 from posealign_core.evaluation.metrics.boxes import accuracy_scores, f1_scores
+from posealign_core.evaluation.metrics.components import PointGraph
 from posealign_core.evaluation.metrics.masks import mask_scores, union_of_masks
 from posealign_core.evaluation.protocols.protocol import Item, Material, Protocol, Scores
 from posealign_core.geometry import aabb_from_corners, aabb_of_points, move_corners
@@ -75,11 +76,12 @@ def boxes_of(scene: Scene, object_ids: Sequence[int]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A query with its answer; boxes are found once for all scores."""
+    """A query with its answer; boxes are found once for all scores, graphs once for each scan."""
 
     scene: Scene
     query: Query
     answer: Prediction
+    graphs: dict[str, PointGraph]
 
     @cached_property
     def boxes(self) -> NDArray[np.float64]:
@@ -98,6 +100,22 @@ def _f1(case: _Case) -> Mapping[str, float]:
     return f1_scores(case.boxes, case.targets)
 
 
+def _f1_of_parts(case: _Case) -> Mapping[str, float]:
+    """F1 of the boxes around the mask's connected parts, for backbones that give one mask."""
+    scene, graphs = case.scene, case.graphs
+    if scene.scene_id not in graphs:
+        aligned = scene.aligned_from_world.apply(scene.points)
+        graphs[scene.scene_id] = PointGraph.of(aligned, scene.superpoint_ids)
+    parts = graphs[scene.scene_id].parts(union_of_masks(case.answer.masks, len(scene)))
+    boxes = np.zeros((0, 6))
+    if parts:
+        points = scene.aligned_from_world.apply(scene.points[np.concatenate(parts)])
+        starts = np.cumsum([0, *map(len, parts[:-1])])
+        low, high = (end.reduceat(points, starts) for end in (np.minimum, np.maximum))
+        boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
+    return {k.replace("f1", "f1_cc"): v for k, v in f1_scores(boxes, case.targets).items()}
+
+
 def _mask(case: _Case) -> Mapping[str, float]:
     ids = case.scene.instance_ids
     if ids is None:
@@ -112,12 +130,13 @@ def _mask(case: _Case) -> Mapping[str, float]:
 def _score_by(rows: Sequence[_Row], items: Sequence[Item], material: Material) -> Scores:
     """Apply scores to each item; a missing answer has 0 in all."""
     scored: list[Mapping[str, float]] = []
+    graphs: dict[str, PointGraph] = {}
     n_broken = 0
     for query, answer in items:
         given = answer or Prediction(
             query_id=query.query_id, benchmark=query.benchmark, scene_id=query.scene_id, text=""
         )
-        case = _Case(material.scene(query.scene_id), query, given)
+        case = _Case(material.scene(query.scene_id), query, given, graphs)
         found = {k: v for row in rows for k, v in row(case).items()}
         scored.append(dict.fromkeys(found, 0.0) if answer is None else found)
         n_broken += int((~np.isfinite(given.corners).all(axis=(1, 2))).sum())
@@ -129,11 +148,14 @@ def _score_by(rows: Sequence[_Row], items: Sequence[Item], material: Material) -
 def _score_strictly(items: Sequence[Item], material: Material) -> Scores:
     """Boxes always, masks where the backbone gives any, accuracy where each query has one target.
 
-    An object that is named twice counts once.
+    Where queries may have several, a mask is also split into its parts: `f1_cc`, never the F1 of
+    the benchmark. An object that is named twice counts once.
     """
     single = all(len(query.target_ids) == 1 for query, _ in items)
     has_masks = any(answer is not None and answer.masks for _, answer in items)
     rows = [_f1, *([_accuracy] if single else []), *([_mask] if has_masks else [])]
+    if has_masks and not single:
+        rows.append(_f1_of_parts)
     return _score_by(rows, [(query, _distinct(answer)) for query, answer in items], material)
 
 

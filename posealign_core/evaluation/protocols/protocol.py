@@ -71,7 +71,7 @@ class Protocol:
     """Rules of scoring of one benchmark (benchmarks spec 1 and 5).
 
     Attributes:
-        name: `strict`, `official`, `3d-llava`, `chat-scene` or `ll3da`.
+        name: `strict`, `official`, `3d-llava`, `chat-scene`, `ll3da` or `video3dllm`.
         summary: One line about what is special.
         score: Scores items.
         missing: A query without answer is `wrong`, `dropped` from every average, or `refused`.

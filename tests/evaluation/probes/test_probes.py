@@ -12,7 +12,7 @@ from posealign_core.evaluation.probes.noise import YawNoise
 from posealign_core.evaluation.probes.pose_source import PoseSources
 from posealign_core.evaluation.probes.reflection import Mirror
 from posealign_core.evaluation.probes.rotation import PoseRotation, WorldRotation
-from posealign_core.evaluation.probes.views import ViewsAgreement, view_spread
+from posealign_core.evaluation.probes.views import ViewsAgreement, _Views, view_spread
 from posealign_core.recover import RandomFrame, Top
 from posealign_core.structures import AlignSettings
 
@@ -153,3 +153,29 @@ def test_spread_of_views() -> None:
     assert three.over_150 == 0.0
     assert view_spread(np.array([1.0])).resultant == pytest.approx(1.0)
     assert view_spread(np.array([1.0])).over_90 == 0.0
+
+
+def test_histogram_of_views_by_hand(tmp_path: Path) -> None:
+    """What 64 draws are for each question is replaced by bearings whose angles are known."""
+    asked = subject(tmp_path, geometric, [replace(q, annotated_pose=None) for q in LATERAL[:3]])
+    probe = ViewsAgreement()
+    keys = [query.query_id for query in asked.queries]
+    probe._drawn["toy"] = {
+        # Angles 5, 180 and 175: one of three pairs in the first bin, two in the last.
+        keys[0]: _Views([np.radians([0.0, 5.0, 180.0])], 0.0),
+        # Two targets, 95 and 0 degrees, as many draws of each; half of the draws look down.
+        keys[1]: _Views([np.radians([-170.0, 95.0]), np.radians([30.0, 30.0])], 0.5),
+    }
+    tables = probe.tables(asked)
+    assert [row["query_id"] for row in tables["questions"]] == keys[:2]
+    assert [row["n_draws"] for row in tables["questions"]] == [3, 4]
+    assert [row["seen_from_nearly_above"] for row in tables["questions"]] == [0.0, 0.5]
+    largest = [row["largest_deg"] for row in tables["questions"]]
+    assert largest == pytest.approx([180.0, 47.5])
+    bins = {row["from_deg"]: row for row in tables["histogram"] if row["subset"] == "all"}
+    counts = {low: row["n_questions_by_largest_angle"] for low, row in bins.items()}
+    assert {low: n for low, n in counts.items() if n} == {40: 1, 170: 1}
+    shares = {low: row["share_of_pairs_of_draws"] for low, row in bins.items()}
+    assert {low: share for low, share in shares.items() if share} == pytest.approx(
+        {0: (1 / 3 + 1 / 2) / 2, 90: 1 / 4, 170: 1 / 3}
+    )

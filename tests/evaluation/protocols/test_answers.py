@@ -148,3 +148,27 @@ def test_a_constant_letter_games_the_published_match_alone() -> None:
 def test_questions_without_references_cannot_be_scored_as_texts() -> None:
     with pytest.raises(DataError, match="wanted references"):
         score(ask("scanqa", ()), [answer("0", "x")], "strict")
+
+
+def test_ten_best_answers_of_scanqa() -> None:
+    queries = ask("scanqa", ("left",), ("left",), ("left",), ("left",))
+    given = [
+        answer("0", "left"),
+        answer("1", "right", alternatives=("behind", "left")),
+        answer("2", "right", alternatives=("Left", *["x"] * 8, "left")),  # the eleventh
+        answer("3", "right", alternatives=("x",) * 8 + ("left",)),  # the tenth
+    ]
+    result = score(queries, given, "official")
+    assert result.scores["em"] == (1, 0, 0, 0)
+    assert result.scores["em_10"] == (1, 1, 0, 1)
+    assert "em_10" not in score(queries, [answer(q.query_id) for q in queries], "official").scores
+    assert "em_10" not in score(queries, given, "strict").scores
+
+
+def test_video3dllm_matches_exactly() -> None:
+    queries = ask("scanqa", ("left",), ("Left.",), ("2",))
+    given = [answer("0", "left."), answer("1", "Left."), answer("2", "two")]
+    assert score(queries, given, "video3dllm").scores == {"em": (1, 0, 0)}
+    queries = ask("sqa3d", ("left",), ("2",), ("yes",))
+    given = [answer("0", "The left."), answer("1", "two"), answer("2", "")]
+    assert score(queries, given, "video3dllm").scores == {"em": (1, 1, 0)}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,3 +143,23 @@ def test_a_perfect_detector() -> None:
     result = score(describe(0, 3, 7), given, "official")
     assert result.estimate("rouge_l_f1@0.5").mean == pytest.approx(1)
     assert result.estimate("bleu_4_f1@0.5").mean == pytest.approx(1, abs=1e-6)
+
+
+def test_video3dllm_counts_full_stops_as_words() -> None:
+    """References "A chair." twice; the second has no caption, so its "chair." stays one word."""
+    queries = [replace(q, references=("A chair.",)) for q in describe(0, 3)]
+    given = [answer("s0|0", "a chair.", corners=in_world(CHAIR))]
+    found = score(queries, given, "video3dllm")
+    # Against itself, five tokens of five; "sos eos" against "sos A chair. eos": precision 1,
+    # recall 2 of 4, (1 + 1.44) / 2 / (1 / 2 + 1.44).
+    assert found.scores["rouge_l@0.25"] == pytest.approx((1, 2.44 * 0.5 / (0.5 + 1.44)))
+    # Seven tokens of seven match, against references of five and four: exp(1 - 9 / 7).
+    assert found.estimate("bleu_1@0.25").mean == pytest.approx(math.exp(1 - 9 / 7))
+    without_stop = [answer("s0|0", "a chair", corners=in_world(CHAIR))]
+    # Four of five: what the punctuation is worth.
+    recall = 4 / 5
+    worth = 2.44 * recall / (recall + 1.44)
+    assert score(queries, without_stop, "video3dllm").scores["rouge_l@0.25"][0] == pytest.approx(
+        worth
+    )
+    assert score(queries, without_stop, "3d-llava").scores["rouge_l@0.25"][0] == pytest.approx(1)

@@ -11,12 +11,17 @@ from posealign_core.vocabulary import TaskKind
 @pytest.mark.parametrize(
     ("benchmark", "kind", "names"),
     [
-        ("scanqa", TaskKind.ANSWER, "strict official 3d-llava chat-scene ll3da"),
-        ("sqa3d", TaskKind.ANSWER, "strict official 3d-llava chat-scene"),
+        ("scanqa", TaskKind.ANSWER, "strict official 3d-llava chat-scene ll3da video3dllm"),
+        ("sqa3d", TaskKind.ANSWER, "strict official 3d-llava chat-scene video3dllm"),
         ("scanrefer", TaskKind.GROUND, "strict official 3d-llava chat-scene"),
         ("multi3drefer", TaskKind.GROUND, "strict official 3d-llava chat-scene"),
         ("nr3d", TaskKind.SELECT, "strict official chat-scene"),
-        ("scan2cap", TaskKind.CAPTION, "strict official 3d-llava chat-scene ll3da"),
+        (
+            "nr3d_caption",
+            TaskKind.CAPTION,
+            "strict official 3d-llava chat-scene ll3da video3dllm",
+        ),
+        ("scan2cap", TaskKind.CAPTION, "strict official 3d-llava chat-scene ll3da video3dllm"),
         ("mine", TaskKind.CAPTION, "strict"),
         ("mine", TaskKind.GROUND, "strict"),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scoring_toys import CHAIR, DOOR, NEAR_CHAIR, TABLE, answer, in_world, mask, query, scene, score
@@ -109,3 +111,25 @@ def test_targets_pair_whatever_their_order() -> None:
     queries = refer((0, 3, 7), benchmark="multi3drefer")
     given = [answer("0", corners=in_world(DOOR, CHAIR, TABLE))]
     assert score(queries, given, "official").scores["f1@0.5"] == (1,)
+
+
+def test_one_mask_of_two_objects_is_split_into_its_parts() -> None:
+    """The two corner points of an object are one superpoint; the objects lie metres apart."""
+
+    def in_superpoints(scene_id: str) -> Scene:
+        return replace(scene(scene_id), superpoint_ids=np.array([0, 0, 1, 1, 2, 2, 3, 4]))
+
+    queries = refer((0, 3), (0,), (), benchmark="multi3drefer")
+    given = [
+        answer("0", masks=(mask(0, 1, 2, 3),)),  # both objects, nothing else
+        answer("1", masks=(mask(0, 1, 4, 5),)),  # the chair, and the door too
+        answer("2", masks=(mask(),)),
+    ]
+    result = score_predictions(queries, given, in_superpoints, protocol="strict")
+    assert result.scores["f1_cc@0.5"] == pytest.approx((1, 2 / 3, 1))
+    # The benchmark's own F1 takes the box around the whole mask, which meets no object.
+    assert result.scores["f1@0.25"] == (0, 0, 1)
+    assert result.scores["mask_iou"] == pytest.approx((1, 1 / 2, 1))
+    unsplit = score(queries, [answer("0", corners=in_world(CHAIR))], "strict")
+    assert "f1_cc@0.5" not in unsplit.scores
+    assert "f1_cc@0.5" not in score(refer((0,)), [answer("0", masks=(mask(0),))], "strict").scores
