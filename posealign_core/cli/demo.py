@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,39 +46,35 @@ class DemoCommand(Command):
             "--jobs",
             metavar="N",
             type=int,
-            help="processes for rooms and poses (default: all cores)",
+            help="processes for rooms, and runs side by side (default: all cores)",
         )
 
     def run(self, args: argparse.Namespace, host: PluginHost) -> int:
         """Do everything that is not done yet, and say where the report is."""
         from posealign_core.atomic import make_folder
-        from posealign_core.report.write import write_report
-        from posealign_core.runs.demo import Clock, Demo, read_chance
-        from posealign_core.runs.demo_plan import plan_demo
+        from posealign_core.cli.study import report_study
+        from posealign_core.runs.clock import Clock
+        from posealign_core.runs.demo import demo_study, plan_demo
+        from posealign_core.runs.study import do_study
 
         clock = Clock(args.minutes)
-        plan = plan_demo(host, args.backbones, n_seeds=args.seeds)
+        rooms, runs = args.output / "rooms", args.output / "runs"
+        study = demo_study(host, runs, backbones=args.backbones, n_seeds=args.seeds)
+        plan = plan_demo(host, study)
         for name, why in plan.left_out.items():
             _say(f"left out: {name}: {why}")
-        if not plan.runs:
+        if not plan.members:
             raise PoseAlignError("demo: no backbone can run here; 'posealign doctor' says why")
-        rooms, runs = args.output / "rooms", args.output / "runs"
         make_folder(rooms)
-        _say(f"[1/{plan.n_steps}] rooms ({args.preset})")
+        _say(f"rooms ({args.preset})")
         _make_rooms(args, host, rooms)
-        demo = Demo(host, rooms=rooms, output=runs, command=_command(args), jobs=args.jobs)
-        outcome = demo.run_all(plan, _say, clock)
-        _say(f"[{plan.n_steps}/{plan.n_steps}] report")
-        page, *_ = write_report(
-            host,
-            outcome.folders,
-            args.output / "report.html",
-            title="PoseAlign on made-up rooms",
-            chance=read_chance(rooms),
-            left_out=outcome.left_out,
-        )
-        _say(f"done in {clock.elapsed_s:.0f} s; open {page.resolve()}")
-        return int(ExitCode.RUN_FAILED if outcome.n_failed else ExitCode.OK)
+        n_workers = max(1, args.jobs or os.cpu_count() or 1)
+        account = do_study(plan, runs, n_workers=n_workers, say=_say, clock=clock)
+        for member in account.waiting:
+            _say(f"left out: {member.label}: {account.left_out[member.label]}")
+        report_study(host, study, account, args.output / "report.html")
+        _say(f"done in {clock.elapsed_s:.0f} s")
+        return int(ExitCode.RUN_FAILED if account.n_failed else ExitCode.OK)
 
 
 def _say(line: str) -> None:
@@ -90,13 +86,6 @@ def _make_rooms(args: argparse.Namespace, host: PluginHost, folder: Path) -> Non
 
     jobs = ["--jobs", str(args.jobs)] if args.jobs else []
     run_verb(host, "rooms", ["make", str(folder), "--preset", args.preset, *jobs])
-
-
-def _command(args: argparse.Namespace) -> str:
-    words = ["posealign", "demo", "--output", str(args.output), "--preset", args.preset]
-    words += ["--seeds", str(args.seeds)]
-    words += ["--backbones", *args.backbones] if args.backbones else []
-    return shlex.join(words)
 
 
 command = DemoCommand

@@ -59,7 +59,7 @@ class StudyCommand(Command):
         account = do_study(
             plan, study.output, n_workers=max(1, args.jobs), trained=study.trained, say=_say
         )
-        _report(host, study, account)
+        report_study(host, study, account, study.output / "report.html")
         return int(ExitCode.RUN_FAILED if account.n_failed else ExitCode.OK)
 
 
@@ -78,15 +78,20 @@ def _prepare(host: PluginHost, study: StudyFile) -> None:
             raise PoseAlignError(f"study: 'posealign {line}' ended with exit code {code}")
 
 
-def _report(host: PluginHost, study: StudyFile, account: StudyAccount) -> None:
+def report_study(host: PluginHost, study: StudyFile, account: StudyAccount, path: Path) -> None:
+    """Write the report of a study's finished members, and say where it is.
+
+    Raises:
+        PoseAlignError: None is finished.
+    """
     from posealign_core.report.write import write_report
 
     if not account.finished:
-        raise PoseAlignError("study: no run could be finished; the lines above say why")
+        raise PoseAlignError("no run could be finished; the lines above say why")
     page, *_ = write_report(
         host,
         account.finished,
-        study.output / "report.html",
+        path,
         title=study.title,
         chance=_chance(study),
         left_out=account.left_out,

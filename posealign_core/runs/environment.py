@@ -49,7 +49,8 @@ def devices() -> list[str]:
     n_gpus = torch.cuda.device_count()
     if n_gpus:
         return [torch.cuda.get_device_name(i) for i in range(n_gpus)]
-    return [f"CPU with {torch.get_num_threads()} threads"]
+    n_threads = torch.get_num_threads()
+    return [f"CPU with {n_threads} thread{'s' if n_threads > 1 else ''}"]
 
 
 def plugin_versions(host: PluginHost) -> dict[str, str]:

@@ -15,13 +15,15 @@ from posealign_core.atomic import write_text
 from posealign_core.config.merge import nested
 from posealign_core.errors import ExitCode
 from posealign_core.progress import progress_bar
+from posealign_core.runs.study_bars import MemberBars
 from posealign_core.runs.study_plan import DONE, member_state
 from posealign_core.runs.workers import Job, posealign_command, run_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from posealign_core.runs.clock import Clock
     from posealign_core.runs.study_plan import StudyMember, StudyPlan
     from posealign_core.runs.workers import JobOutcome
 
@@ -114,6 +116,7 @@ def do_study(
     trained: bool = True,
     say: Callable[[str], None],
     command: Callable[[StudyMember], Sequence[str]] | None = None,
+    clock: Clock | None = None,
 ) -> StudyAccount:
     """Do every member that is not done.
 
@@ -127,6 +130,7 @@ def do_study(
         trained: Whether members are trained.
         say: Told one line per member that begins or ends.
         command: Gives a member's whole command line; `posealign run` where None.
+        clock: Says whether there is time for another member; there always is where None.
     """
     account = StudyAccount(output / "study.json", plan)
     members = {member.label: member for member in account.waiting}
@@ -144,15 +148,25 @@ def do_study(
     began_s = time.monotonic()
     with progress_bar() as bar:
         task = bar.add_task("study", total=n_all, completed=n_done, note="")
+        bars = MemberBars(bar)
+
+        def begin(job: Job) -> None:
+            say(f"begins: {job.name}")
+            bars.begin(members[job.name])
+
         outcomes = run_jobs(
-            jobs,
+            jobs if clock is None else _in_time(jobs, clock, account),
             n_workers,
             environment=lambda slot: _environment(slot, n_workers),
-            on_start=lambda job: say(f"begins: {job.name}"),
+            on_start=begin,
+            on_wait=bars.refresh,
         )
         for outcome in outcomes:
             member = members[outcome.job.name]
+            bars.end(member)
             account.note(member, outcome)
+            if clock is not None:
+                clock.note(outcome.seconds)
             why = account.reasons.get(member.label)
             say(
                 f"{account.states[member.label]}: {member.label}, {outcome.seconds:.0f} s"
@@ -160,8 +174,18 @@ def do_study(
             )
             bar.advance(task)
     if jobs:
-        say(f"{len(jobs)} runs in {time.monotonic() - began_s:.0f} s, {account.n_failed} failed")
+        n_begun = len(account.seconds)
+        say(f"{n_begun} runs in {time.monotonic() - began_s:.0f} s, {account.n_failed} failed")
     return account
+
+
+def _in_time(jobs: Sequence[Job], clock: Clock, account: StudyAccount) -> Iterator[Job]:
+    """Those jobs that may begin when their turn comes."""
+    for job in jobs:
+        if clock.may_begin():
+            yield job
+        else:
+            account.reasons[job.name] = "no time was left; run the same command again to add it"
 
 
 def member_command(member: StudyMember, output: Path) -> list[str]:

@@ -82,6 +82,7 @@ def run_jobs(
     *,
     environment: Callable[[int], Mapping[str, str]] = lambda slot: {},
     on_start: Callable[[Job], None] = lambda job: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Generator[JobOutcome, None, None]:
     """Do all jobs, and give each one's outcome as it ends; Ctrl-C ends those that run.
 
@@ -90,6 +91,7 @@ def run_jobs(
         n_workers: How many at a time.
         environment: Variables for the process in a slot, 0 to `n_workers` - 1.
         on_start: Told of each job when it begins.
+        on_wait: Called a few times a second while jobs are running.
     """
     waiting = iter(jobs)
     running: list[_Running] = []
@@ -109,6 +111,7 @@ def run_jobs(
                 seconds = time.monotonic() - one.began_s
                 yield JobOutcome(one.job, one.process.wait(), seconds)
             if not ended:
+                on_wait()
                 time.sleep(_POLL_S)
     finally:
         _stop([one.process for one in running])
