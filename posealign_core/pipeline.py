@@ -15,7 +15,7 @@ from posealign_core.host import build_host
 from posealign_core.recover import PoseNoise, load_table, query_rng, table_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from pathlib import Path
 
     from posealign_core.datasets.base import Dataset
@@ -137,6 +137,16 @@ class QueryPipeline:
             rng=rng,
         )
         return pose if self.noise == _NO_NOISE else self.noise.apply(pose, scan.scene.up, rng)
+
+    def view(self, query: Query, epoch: int) -> Hashable:
+        """What queries have in common that share scan and pose in an epoch; errors as for `pose`.
+
+        Whoever goes through queries view by view has each scan aligned and encoded once.
+        """
+        pose = self.pose(query, epoch)
+        if pose is None:
+            return query.scene_id
+        return query.scene_id, pose.reference_from_camera.matrix.tobytes(), pose.intrinsics
 
     def sample(self, query: Query, epoch: int) -> AlignedSample:
         """Align a query's scene with its pose of an epoch.

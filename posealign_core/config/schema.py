@@ -125,7 +125,8 @@ class EvaluateConfig:
         batch_size: Questions per forward pass.
         generation: How answers are decoded.
         engine: What generates in the place of `transformers`, if anything.
-        protocol: Whose scoring rules: strict, official, 3d-llava, chat-scene or ll3da.
+        protocol: Whose scoring rules: strict, official, 3d-llava, chat-scene,
+            ll3da or video3dllm.
         meteor: Whether METEOR is computed too, which needs Java and takes a while.
     """
 

@@ -11,6 +11,7 @@ from posealign_core.geometry import (
     Frame,
     PoseDirection,
     RigidTransform,
+    are_rigid,
     ego_from_camera,
     is_rigid,
     world_from_camera_rdf,
@@ -78,6 +79,23 @@ def test_pose_texts_with_six_decimals_are_rigid() -> None:
     m = np.eye(4)
     m[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     assert is_rigid(np.round(m, 6))
+
+
+@given(
+    rigid_matrices(),
+    st.integers(0, 3),
+    st.integers(0, 3),
+    st.sampled_from([0.0, 1e-3, 9e-3, 0.02, -3.0, np.nan, np.inf]),
+    st.booleans(),
+)
+def test_one_matrix_is_judged_as_many_are(
+    matrix: np.ndarray, row: int, column: int, change: float, mirrored: bool
+) -> None:
+    changed = matrix.copy()
+    changed[row, column] += change
+    if mirrored:
+        changed[:, 0] *= -1
+    assert is_rigid(changed) == bool(are_rigid(changed[None])[0])
 
 
 def test_ego_axes_are_forward_left_up() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from posealign_core.cli.command import Command
-from posealign_core.cli.config_source import add_run_arguments, open_run
-from posealign_core.errors import ConfigError
+from posealign_core.cli.config_source import add_run_arguments, open_run, trained_backbone
 
 if TYPE_CHECKING:
     import argparse
@@ -48,15 +47,10 @@ class MergeCommand(Command):
             DataError: It has no finished training.
         """
         run = open_run(args, host)
-        if run.config.backbone.name != _BACKBONE:
-            fault = f"backbone.name = {run.config.backbone.name!r}: wanted {_BACKBONE!r}"
-            raise ConfigError([fault], source="posealign merge")
+        backbone = cast("LlavaBackbone", trained_backbone(run, _BACKBONE, verb="merge"))
         from posealign_3d_llava.checkpoints.lora_run import export_lora_run
         from posealign_3d_llava.checkpoints.merged import save_merged
-        from posealign_core.training.checkpoint import load_checkpoint
 
-        backbone = cast("LlavaBackbone", run.materials.model()[1])
-        load_checkpoint(backbone, run.folder.checkpoints / "final")
         if args.layout == "merged":
             save_merged(backbone, args.out)
         else:

@@ -7,28 +7,21 @@ from typing import TYPE_CHECKING
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
-from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 
 from posealign_3d_llava.checkpoints.config_file import published_config
 from posealign_3d_llava.checkpoints.layout import merged_tensors
 from posealign_core.atomic import atomic_path, make_folder, write_text
+from posealign_core.training.lora import fold_adapters
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from posealign_3d_llava.backbone import LlavaBackbone
 
-__all__ = ["fold_adapters", "save_merged"]
+__all__ = ["save_merged"]
 
 _PROJECTOR = "model.mm_projector."
-
-
-def fold_adapters(backbone: LlavaBackbone) -> None:
-    """Add adapters to the weights that they adapt, in place; the model answers as before."""
-    for module in backbone.modules():
-        if isinstance(module, LoraLayer) and not module.merged:
-            module.merge()
 
 
 def save_merged(backbone: LlavaBackbone, folder: Path, *, shard_size: str = "5GB") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -46,5 +47,12 @@ def encode_with_markers(tokenizer: PreTrainedTokenizerBase, text: str) -> list[i
         if piece in _MARKERS:
             ids.append(_MARKERS[piece])
         elif piece:
-            ids += tokenizer(piece, add_special_tokens=False)["input_ids"]
+            ids += _words(tokenizer, len(tokenizer), piece)
     return ids
+
+
+@lru_cache(maxsize=2**15)
+def _words(tokenizer: PreTrainedTokenizerBase, n_entries: int, piece: str) -> tuple[int, ...]:
+    """Ids of a text without markers; what comes before questions is the same in all of them."""
+    del n_entries  # part of the key: a tokenizer that was given a token reads anew
+    return tuple(tokenizer(piece, add_special_tokens=False)["input_ids"])
