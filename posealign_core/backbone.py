@@ -89,17 +89,21 @@ class RawAnswer:
 
     Attributes:
         text: Decoded text.
+        alternatives: Further texts that were ranked below it, next best first, where there are any.
         corners: (M, 8, 3) float64 box corners in INPUT, metres, or None.
         masks: (S, N) bool over the sample's points, or None.
         object_ids: Chosen objects of the scene.
         confidences: One per box, mask or object, or empty.
+        missing_inputs: How much of what the model reads was not there, by name; told to the user.
     """
 
     text: str
+    alternatives: tuple[str, ...] = ()
     corners: np.ndarray | None = None
     masks: np.ndarray | None = None
     object_ids: tuple[int, ...] = ()
     confidences: tuple[float, ...] = ()
+    missing_inputs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

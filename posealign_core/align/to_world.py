@@ -25,11 +25,13 @@ def answer_to_prediction(answer: RawAnswer, sample: AlignedSample) -> Prediction
         benchmark=sample.query.benchmark,
         scene_id=sample.query.scene_id,
         text=answer.text,
+        alternatives=answer.alternatives,
         corners=move_corners(world_from_input, corners),
         masks=()
         if answer.masks is None
         else tuple(RunLengthMask.encode(mask) for mask in answer.masks),
         object_ids=answer.object_ids,
         confidences=answer.confidences,
+        missing_inputs=answer.missing_inputs,
         pose=None if sample.pose is None else sample.pose.moved(world_from_input),
     )

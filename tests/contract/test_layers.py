@@ -46,6 +46,7 @@ ALLOWED_EDGES = {
     ("posealign_3d_llava", "posealign_rooms"),
     ("posealign_chat_scene", "posealign_rooms"),
     ("posealign_ll3da", "posealign_rooms"),
+    ("posealign_ll3da_sonata", "posealign_rooms"),
 }
 
 

@@ -12,7 +12,10 @@ from posealign_core.errors import ShapeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["estimate_normals"]
+__all__ = ["MIN_POINTS", "estimate_normals"]
+
+MIN_POINTS = 3
+"""That make a plane."""
 
 
 def estimate_normals(
@@ -34,7 +37,7 @@ def estimate_normals(
     Raises:
         ShapeError: There are fewer than three points or neighbours.
     """
-    if len(points) < 3 or n_neighbors < 3:
+    if len(points) < MIN_POINTS or n_neighbors < MIN_POINTS:
         raise ShapeError(
             f"normals: wanted three points and neighbours at least, found {len(points)} points and "
             f"{n_neighbors} neighbours; give normals, or drop them"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from posealign_core.errors import PoseAlignWarning, ShapeError
-from posealign_ll3da_sonata.normals import estimate_normals
+from posealign_ll3da_sonata.normals import MIN_POINTS, estimate_normals
 from posealign_ll3da_sonata.ptv3.grid_sampling import grid_sample, voxel_cells
 from posealign_ll3da_sonata.ptv3.points import PointBatch
 
@@ -185,7 +185,7 @@ def _normals(
     if options.normals != "drop":
         if normals is not None:
             return normals.astype(np.float32)
-        if options.normals == "estimate" and len(points) >= 3:
+        if options.normals == "estimate" and len(points) >= MIN_POINTS:
             if viewpoint_m is None:
                 viewpoint_m = (points.min(axis=0) + points.max(axis=0)) / 2
             estimated = estimate_normals(points, viewpoint_m, n_neighbors=options.n_neighbors)
