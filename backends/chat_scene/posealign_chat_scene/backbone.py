@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatSceneBackbone"]
 
 TINY_WEIGHTS = Path(__file__).parent / "weights" / "tiny.safetensors"
+_FEATURES = ("3-D features of objects", "2-D features of objects")
 _ADAPTED = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _TRAINED_WHOLE = (
     "network.llama_model.lm_head",
@@ -92,10 +94,19 @@ class ChatSceneBackbone(Backbone):
         objects = self.network.object_tokens(self._scene(batch))
         ids = generate(self.network, _row(batch), objects, options)
         rules = self.chat_config.identifier_rules
-        items = zip(ids.tolist(), batch["order"].tolist(), batch["answerable"], strict=True)
+        items = zip(
+            ids.tolist(),
+            batch["order"].tolist(),
+            batch["answerable"],
+            batch["n_missing"],
+            strict=True,
+        )
         return [
-            answer_of(text_of(self.tokenizer, said), order, known, rules)
-            for said, order, known in items
+            replace(
+                answer_of(text_of(self.tokenizer, said), order, known, rules),
+                missing_inputs=dict(zip(_FEATURES, missing, strict=True)),
+            )
+            for said, order, known, missing in items
         ]
 
     def trainable(self) -> Trainable:

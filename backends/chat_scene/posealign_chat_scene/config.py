@@ -29,6 +29,9 @@ class ObjectsConfig:
             scene's points and renderings of them, as it is read.
         points: Tables of 3-D features.
         images: Tables of 2-D features.
+        places: Where an object is. `center`: at the middle of its box, which moves as the box does.
+            `points`: at the middle of the box around its points in the very frame in which places
+            are told (section 9.4; boxes around moved corners have the middle of `center`).
         reextract: Where 3-D features come from in transform mode. `none`: as ever, turned objects
             keep the features of unturned ones. `exact`: seen from the very frame. `yaw`: turned by
             the nearest of some equal angles.
@@ -41,6 +44,7 @@ class ObjectsConfig:
     features: Literal["files", "tiny"] = "files"
     points: tuple[Path, ...] = ()
     images: tuple[Path, ...] = ()
+    places: Literal["center", "points"] = "center"
     reextract: Literal["none", "exact", "yaw"] = "none"
     yaw_points: Path | None = None
     pose_points: Path | None = None

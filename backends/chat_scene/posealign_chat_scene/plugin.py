@@ -37,20 +37,12 @@ def posealign_register_backbones(register: Registrar[BackboneSpec]) -> None:
 
 @hookimpl
 def posealign_register_benchmarks(register: Registrar[BenchmarkSpec]) -> None:
-    """Announce the two training sets of Chat-Scene that no benchmark of the core is."""
+    """Announce the training set of Chat-Scene that no benchmark of the core is."""
     register(
         BenchmarkSpec(
             name="obj_align",
             summary="say what each object is; Chat-Scene trains on it",
             factory="posealign_chat_scene.benchmarks.obj_align:ObjAlign",
-            kind=TaskKind.CAPTION,
-        )
-    )
-    register(
-        BenchmarkSpec(
-            name="nr3d_caption",
-            summary="describe an object as Nr3D's annotators did",
-            factory="posealign_chat_scene.benchmarks.nr3d_caption:Nr3DCaption",
             kind=TaskKind.CAPTION,
         )
     )

@@ -70,6 +70,13 @@ def test_a_question_that_is_too_long_is_refused():
         backbone.generate(batch_of([sample_of()], config=config), PUBLISHED)
 
 
+def test_missing_features_come_with_the_answer(backbone):
+    few = toy_scene(points_per_object=4)
+    full, bare = answered(backbone, [sample_of(), sample_of(scene=few)])
+    name = "3-D features of objects"
+    assert (full.missing_inputs[name], bare.missing_inputs[name]) == (0, 4)
+
+
 def test_cut_tokens_and_missing_features_are_logged(backbone):
     few = toy_scene(points_per_object=4)
     samples = [sample_of(), sample_of(scene=few)]

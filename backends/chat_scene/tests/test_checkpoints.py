@@ -191,6 +191,19 @@ def test_a_trained_channel_is_kept_and_not_dropped(tmp_path):
         model_of(network=PLAIN).load_published(path)
 
 
+def test_a_channel_of_other_waves_starts_silent(tmp_path):
+    path = tmp_path / "ckpt.pth"
+    export_published(trained(network={"channel": "sine_metric"}), path)
+    same = model_of(network={"channel": "sine_metric"})
+    same.load_published(path).require_exact(str(path))
+    assert same.network.pos_proj[0].weight.any()
+    other = model_of(network={"channel": "fourier_metric"})
+    other.load_published(path).require_exact(str(path))
+    assert not other.network.pos_proj[0].weight.any()
+    with pytest.raises(CheckpointMismatchError, match="channel to sine_metric"):
+        model_of(network=PLAIN).load_published(path)
+
+
 def test_columns_for_the_pose_start_silent(published):
     backbone, path = published
     wide = model_of(network={**PLAIN, "ego_features": True}, embed="features")

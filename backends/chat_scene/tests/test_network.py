@@ -11,7 +11,7 @@ from torch import nn
 
 from posealign_chat_scene.build import build_network
 from posealign_chat_scene.model.network import IMAGE_TOKEN, POINT_TOKEN, Row
-from posealign_chat_scene.model.position import unit_places
+from posealign_chat_scene.model.position import axis_waves, unit_places
 from posealign_chat_scene.model.scene import SceneBatch
 from posealign_chat_scene.tokenizer import load_tokenizer
 from posealign_core.errors import ShapeError
@@ -134,6 +134,23 @@ def test_metric_places_keep_distance_and_are_clamped():
     centers = torch.tensor([[[-4.0, 0.0, 2.0], [9.0, -9.0, 1.0]]])
     places = unit_places(centers, torch.ones(1, 2, dtype=torch.bool), config)
     assert torch.allclose(places, torch.tensor([[[0.0, 0.5, 0.75], [1.0, 0.0, 0.625]]]))
+
+
+def test_metres_as_waves_along_each_axis_by_hand():
+    network = network_of(channel="sine_metric", n_waves=8)
+    scene = scene_of()
+    x, y, z = scene.centers[1, 2].double().tolist()
+    wanted = []
+    for value, n in ((x, 3), (y, 3), (z, 2)):
+        angles = [value / 10_000 ** (k / n) for k in range(n)]
+        wanted += [*map(math.sin, angles), *map(math.cos, angles)]
+    assert torch.allclose(
+        axis_waves(scene.centers, 8)[1, 2].double(), torch.tensor(wanted).double(), atol=1e-5
+    )
+    linear = network.pos_proj[0]
+    told = linear(torch.tensor(wanted) / 10)
+    assert torch.allclose(network._places(scene)[1, 2], told, atol=1e-5)
+    assert (network._places(scene)[1, 4:] == 0).all()
 
 
 def test_only_identifiers_get_gradients_among_words():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from posealign_chat_scene.backbone import ChatSceneBackbone
 from posealign_chat_scene.encode.encoder import ChatSceneEncoder
 from posealign_chat_scene.encode.placement import place
 from posealign_chat_scene.objects.proposals import own_objects
-from posealign_core.align import pose_text
+from posealign_core.align import ego_from_reference, pose_text
 from posealign_core.align.embed import ego_features
 from posealign_core.errors import BackboneError, PoseAlignWarning
 from posealign_core.geometry import Frame, RigidTransform
@@ -139,10 +141,47 @@ def test_a_shift_alone_re_extracts_the_same():
     assert torch.allclose(moved.points, plain.points, atol=1e-3)
 
 
+def box_middle(points):
+    return (points.min(0) + points.max(0)) / 2
+
+
+@pytest.mark.parametrize("ego_frame", list(EgoFrame))
+@pytest.mark.parametrize("mode", [TRANSFORM, EMBED])
+def test_places_of_points_are_middles_of_boxes_in_the_ego_frame(mode, ego_frame):
+    sample = sample_of(mode, ego_frame=ego_frame)
+    config = tiny(objects={"places": "points"})
+    placed, _ = scene_batch(sample, config=config)
+    scene, pose = toy_scene(), pose_towards(0.3)
+    points = ego_from_reference(pose, scene.up, ego_frame).apply(scene.points)
+    ids = scene.objects.object_ids
+    wanted = [box_middle(points[scene.instance_ids == i]) for i in ids]
+    assert np.allclose(placed.centers[0, : len(ids)], wanted, atol=1e-4)
+
+
+def test_moved_corners_have_the_middle_of_the_moved_centre():
+    scene, pose = toy_scene(), pose_towards(0.3)
+    ego = ego_from_reference(pose, scene.up, EgoFrame.CAMERA)
+    corners = ego.apply(scene.objects.corners.reshape(-1, 3)).reshape(-1, 8, 3)
+    middles = [box_middle(own) for own in corners]
+    centers = ego.apply(scene.objects.corners.mean(axis=1))
+    assert np.allclose(middles, centers, atol=1e-9)
+
+
+def test_an_object_without_points_keeps_the_middle_of_its_box():
+    sample = sample_of()
+    ids = sample.scene.instance_ids.copy()
+    ids[ids == sample.scene.objects.object_ids[1]] = -1
+    sample = replace(sample, scene=replace(sample.scene, instance_ids=ids))
+    config = tiny(objects={"places": "points"})
+    of_boxes, of_points = (place(sample, own_objects(sample), c).centers for c in (tiny(), config))
+    assert np.array_equal(of_boxes[1], of_points[1])
+    assert np.isfinite(of_points).all()
+
+
 def test_the_pose_in_words_is_in_the_frame_of_places():
     sample = sample_of(PROMPT)
     encoder = ChatSceneEncoder(tiny())
-    placed = place(sample, own_objects(sample))
+    placed = place(sample, own_objects(sample), tiny())
     asked = encoder._dialogue.question(sample, placed.pose, None, train=False)
     camera = (toy_scene().aligned_from_world @ pose_towards(0.3).reference_from_camera).translation
     assert asked.startswith(pose_text(sample, placed.pose) + " ")

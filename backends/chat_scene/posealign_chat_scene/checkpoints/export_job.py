@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from posealign_core.cli.config_source import add_run_arguments, open_run
+from posealign_core.cli.config_source import add_run_arguments, open_run, trained_backbone
 from posealign_core.cli.jobs import add_job
-from posealign_core.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,15 +27,10 @@ def add_export(jobs: Any) -> None:
 
 
 def _export(args: argparse.Namespace, host: PluginHost) -> int:
-    run = open_run(args, host)
-    if run.config.backbone.name != _BACKBONE:
-        fault = f"backbone.name = {run.config.backbone.name!r}: wanted {_BACKBONE!r}"
-        raise ConfigError([fault], source="posealign chat-scene export")
     from posealign_chat_scene.checkpoints.published import export_published
-    from posealign_core.training.checkpoint import load_checkpoint
 
-    backbone = cast("ChatSceneBackbone", run.materials.model()[1])
-    load_checkpoint(backbone, run.folder.checkpoints / "final")
+    trained = trained_backbone(open_run(args, host), _BACKBONE, verb="chat-scene export")
+    backbone = cast("ChatSceneBackbone", trained)
     export_published(backbone, args.out)
     print(f"wrote {args.out}")  # noqa: T201 - a verb of the command line
     return 0

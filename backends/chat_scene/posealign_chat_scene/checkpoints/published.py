@@ -13,7 +13,7 @@ from posealign_chat_scene.checkpoints.layout import (
     published_key,
     published_tensors,
 )
-from posealign_chat_scene.checkpoints.stored import read_checkpoint
+from posealign_chat_scene.checkpoints.stored import CHANNEL_KEY, read_checkpoint
 from posealign_core.atomic import atomic_path
 from posealign_core.errors import CheckpointMismatchError, DataError
 from posealign_core.training.lora import add_adapters, has_adapters
@@ -41,8 +41,9 @@ _CHANNEL = "pos_proj."
 def load_published(backbone: ChatSceneBackbone, path: Path) -> LoadReport:
     """Load a published checkpoint, whose adapters stay apart, or plain weights (`.safetensors`).
 
-    Columns that embed mode adds to a projection start at zero, and so does a position channel that
-    the checkpoint did not train: the model then answers as the published one until it is tuned.
+    Columns that embed mode adds to a projection start at zero, and so does a position channel whose
+    kind of waves the checkpoint did not train: the model then answers as the published one until it
+    is tuned.
 
     Raises:
         DataError: The file is missing or damaged.
@@ -55,10 +56,10 @@ def load_published(backbone: ChatSceneBackbone, path: Path) -> LoadReport:
         return fill(plain_tensors(network), _widened(network, read_file(path)))
     stored = read_checkpoint(path)
     settings = network.network_config
-    if stored.has_channel and settings.channel == "none":
+    if stored.channel != "none" and settings.channel == "none":
         raise CheckpointMismatchError(
             f"{path}: was trained with a position channel (add_pos_emb); set "
-            "backbone.config.network.channel to fourier_minmax"
+            f"backbone.config.network.channel to {stored.channel}"
         )
     if stored.n_slots not in (0, settings.n_slots):
         raise CheckpointMismatchError(
@@ -109,11 +110,16 @@ def _adapters(backbone: ChatSceneBackbone, stored: Stored) -> LoraConfig:
 def _fitted(backbone: ChatSceneBackbone, stored: Stored) -> Iterator[tuple[str, Tensor]]:
     """Entries under the network's names, with what the checkpoint knows nothing of at zero."""
     channel = backbone.network.network_config.channel
-    fresh_channel = channel != "none" and not stored.has_channel
+    fresh_channel = channel != "none" and _waves(channel) != _waves(stored.channel)
     named = ((own_key(name), tensor) for name, tensor in stored.tensors.items())
     for key, tensor in _widened(backbone.network, named):
         fresh = fresh_channel and key.startswith(_CHANNEL)
         yield key, torch.zeros_like(tensor) if fresh else tensor
+
+
+def _waves(channel: str) -> str:
+    """The kind of waves that a channel's projection reads: `fourier`, `sine` or `none`."""
+    return channel.split("_", maxsplit=1)[0]
 
 
 def _widened(
@@ -140,6 +146,7 @@ def _run_config(backbone: ChatSceneBackbone) -> dict[str, Any]:
             "img_input_dim": settings.image_dim,
             "pos_dim": 2 * settings.n_waves,
             "add_pos_emb": settings.channel != "none",
+            CHANNEL_KEY: settings.channel,
             "add_img_token": True,
             "add_scene_token": False,
             "no_obj": False,

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Stored", "read_checkpoint"]
+__all__ = ["CHANNEL_KEY", "Stored", "read_checkpoint"]
+
+CHANNEL_KEY = "posealign_channel"
+"""Entry of a model's section that names its position channel, in the files that we write."""
 
 _ALIASES = {
     "utils.easydict.EasyDict": OrderedDict,
@@ -43,14 +46,14 @@ class Stored(NamedTuple):
         rank: Of its adapters, 0 without any.
         alpha: Their scale times the rank.
         n_slots: Identifiers, where its configuration says so.
-        has_channel: Whether its position channel was trained.
+        channel: Its position channel, `none` where that was not trained.
     """
 
     tensors: dict[str, Tensor]
     rank: int
     alpha: int
     n_slots: int
-    has_channel: bool
+    channel: str
 
 
 def read_checkpoint(path: Path) -> Stored:
@@ -80,8 +83,13 @@ def read_checkpoint(path: Path) -> Stored:
         rank=max(ranks, default=0),
         alpha=int(lora.get("lora_alpha", 0)),
         n_slots=int(model.get("max_obj_num", 0)),
-        has_channel=bool(model.get("add_pos_emb", False)),
+        channel=_channel(model),
     )
+
+
+def _channel(model: Mapping[str, Any]) -> str:
+    """Published files have one kind of channel and do not name it; ours name it."""
+    return str(model.get(CHANNEL_KEY, "fourier_minmax")) if model.get("add_pos_emb") else "none"
 
 
 def _section(config: Any, name: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from posealign_chat_scene.encode.answerable import answerable
 from posealign_chat_scene.encode.dialogue import Dialogue
-from posealign_chat_scene.encode.placement import embeds, levelled, place
+from posealign_chat_scene.encode.placement import place
 from posealign_chat_scene.identifiers import identifier
 from posealign_chat_scene.model.network import IMAGE_TOKEN, POINT_TOKEN
 from posealign_chat_scene.objects.matching import LEAST_OVERLAP, row_of_region, rows_of_objects
@@ -23,7 +23,7 @@ from posealign_core.backbone import Batch, Features, SampleEncoder
 from posealign_core.errors import BackboneError, DataError, PoseAlignWarning
 from posealign_core.language.packing import IGNORED, PADDING, packed_row
 from posealign_core.language.texts import load_texts
-from posealign_core.vocabulary import AlignMode, EgoFrame, Fidelity, TaskKind
+from posealign_core.vocabulary import AlignMode, Fidelity, TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from posealign_chat_scene.config import ChatSceneConfig
     from posealign_chat_scene.encode.placement import Placed
     from posealign_chat_scene.objects.proposals import Proposals
-    from posealign_core.structures import AlignedSample, EgoPose
+    from posealign_core.structures import AlignedSample
 
 __all__ = ["ChatSceneEncoder"]
 
@@ -88,7 +88,7 @@ class ChatSceneEncoder(SampleEncoder):
             """The slot of a row of all proposals."""
             return int(slot_of[at[proposals.keys[row]]])
 
-        placed = place(first, kept)
+        placed = place(first, kept, self._config)
         questions, answers = [], []
         for sample, row, own in zip(samples, shown, targets, strict=True):
             seen = None if row is None else slot(row)
@@ -101,7 +101,7 @@ class ChatSceneEncoder(SampleEncoder):
             **(self._cut(row_of_words) if train else row_of_words),
             **self._objects(first, kept, placed),
             "order": torch.from_numpy(order),
-            "pose": self._embedded_pose(first, placed),
+            "pose": placed.embedded,
         }
         if train:
             return features
@@ -207,12 +207,6 @@ class ChatSceneEncoder(SampleEncoder):
             "valid": filled(kept.placed),
             "n_missing": known.n_missing,
         }
-
-    def _embedded_pose(self, sample: AlignedSample, placed: Placed) -> EgoPose | None:
-        if not embeds(sample) or placed.pose is None:
-            return None
-        level = sample.settings.ego_frame is EgoFrame.LEVEL and self._config.embed == "places"
-        return levelled(placed.pose, placed.up) if level else placed.pose
 
     def _warn_of_no_effect(self, sample: AlignedSample) -> None:
         """Say so where a mode moves places that reach nothing (9.2)."""

@@ -9,12 +9,13 @@ from posealign_core.vocabulary import Fidelity
 
 __all__ = ["Channel", "NetworkConfig"]
 
-Channel = Literal["none", "fourier_minmax", "fourier_metric"]
+Channel = Literal["none", "fourier_minmax", "fourier_metric", "sine_metric"]
 """How an object's place reaches its tokens (specification 9.5).
 
 `none` is the published model: places reach nothing. `fourier_minmax` stretches the scene's places
 over the unit cube, so that order along each axis stays and distance is lost. `fourier_metric`
-clamps them to fixed bounds, so that distance to the origin stays.
+clamps them to fixed bounds, so that distance to the origin stays. `sine_metric` takes metres as
+they are, along each axis by itself, through waves of fixed length.
 """
 
 
@@ -29,7 +30,7 @@ class NetworkConfig:
         ego_features: Widen the projection of 3-D features by six numbers that relate the object to
             the camera.
         channel: How places reach tokens.
-        n_waves: Frequencies of the position channel.
+        n_waves: Waves of the position channel; `sine_metric` shares them among the axes.
         metric_bound_m: Places beyond it are clamped, metres; for `fourier_metric`.
         prompt_rows: Released: the words around the objects keep the vectors that they had before
             training (Q1). Correct: they have those of the trained model.

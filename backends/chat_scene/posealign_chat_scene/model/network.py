@@ -10,7 +10,7 @@ from torch import nn
 from transformers import LlamaForCausalLM
 from transformers.initialization import no_init_weights
 
-from posealign_chat_scene.model.position import FourierFeatures, unit_places
+from posealign_chat_scene.model.position import FourierFeatures, axis_waves, unit_places
 from posealign_core.align.embed import EGO_FEATURES
 from posealign_core.errors import ShapeError
 from posealign_core.language.llama import default_dtype
@@ -137,9 +137,12 @@ class ChatSceneNetwork(nn.Module):
 
     def _places(self, scene: SceneBatch) -> Tensor:
         """(B, n, D) what the position channel adds; nothing for an object without a place."""
-        places = unit_places(scene.centers, scene.valid, self.network_config)
-        waves = self.pos_embedding(places) * _CHANNEL_SCALE
-        added: Tensor = self.pos_proj(waves)
+        config = self.network_config
+        if config.channel == "sine_metric":
+            waves = axis_waves(scene.centers, config.n_waves)
+        else:
+            waves = self.pos_embedding(unit_places(scene.centers, scene.valid, config))
+        added: Tensor = self.pos_proj(waves * _CHANNEL_SCALE)
         return added * scene.valid[..., None]
 
     def embed(self, row: Row, objects: Tensor) -> Tensor:

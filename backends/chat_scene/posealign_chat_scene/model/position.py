@@ -1,4 +1,4 @@
-"""Places as random waves (specification 3.6 and 9.5)."""
+"""Places as waves (specification 3.6 and 9.5)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from posealign_chat_scene.model.config import NetworkConfig
 
-__all__ = ["FourierFeatures", "unit_places"]
+__all__ = ["FourierFeatures", "axis_waves", "unit_places"]
 
 _FLOOR = 1e-7
+_TEMPERATURE = 10_000.0
 
 
 def unit_places(centers: Tensor, valid: Tensor, config: NetworkConfig) -> Tensor:
@@ -55,3 +56,23 @@ class FourierFeatures(nn.Module):
         """(..., 2 n) of places (..., 3) in the unit cube."""
         angles = 2 * math.pi * places @ self.gauss_B
         return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+def axis_waves(centers: Tensor, n_waves: int) -> Tensor:
+    """Sine and cosine of each coordinate, at wavelengths from 2 pi metres up.
+
+    Args:
+        centers: (..., 3) metres.
+        n_waves: Waves of all axes together; the first axes have one more where 3 does not divide
+            them.
+
+    Returns:
+        (..., 2 n_waves), axis by axis its sines, then its cosines.
+    """
+    parts = []
+    for axis in range(3):
+        n = len(range(axis, n_waves, 3))
+        steps = torch.arange(n, device=centers.device) / max(n, 1)
+        angles = centers[..., axis, None] * _TEMPERATURE**-steps
+        parts += [angles.sin(), angles.cos()]
+    return torch.cat(parts, dim=-1)

@@ -15,6 +15,7 @@ from posealign_core.geometry import (
     corners_from_aabb,
     move_corners,
 )
+from posealign_core.structures.regions import points_in_box, points_of_objects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from posealign_core.datasets.proposals import SceneAttributes
     from posealign_core.geometry import RigidTransform
-    from posealign_core.structures import AlignedSample
+    from posealign_core.structures import AlignedSample, Scene
 
-__all__ = ["Proposals", "attributes_of", "detected", "own_objects"]
+__all__ = ["Proposals", "attributes_of", "detected", "members_of", "own_objects"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,6 +113,20 @@ def detected(sample: AlignedSample, files: Sequence[Path]) -> Proposals:
     keys = tuple(range(n)) if found.object_ids is None else found.object_ids[:n]
     empty = np.zeros(0, np.int64)
     return _checked(sample, keys, empty, input_from_aligned.apply(boxes[:, :3]), corners)
+
+
+def members_of(scene: Scene, proposals: Proposals) -> list[NDArray[np.int64]]:
+    """Point indices of each object; of a detected one, those in its box."""
+    if not proposals.are_detected:
+        if scene.instance_ids is None:
+            return [np.flatnonzero(points_of_objects(scene, [i])) for i in proposals.object_ids]
+        order = scene.instance_ids.argsort(kind="stable")
+        ids = scene.instance_ids[order]
+        first = ids.searchsorted(proposals.object_ids, side="left")
+        behind = ids.searchsorted(proposals.object_ids, side="right")
+        return [order[i:j] for i, j in zip(first, behind, strict=True)]
+    boxes = () if proposals.corners is None else proposals.corners
+    return [np.flatnonzero(points_in_box(scene.points, corners)) for corners in boxes]
 
 
 def attributes_of(scene_id: str, files: Sequence[Path]) -> SceneAttributes:

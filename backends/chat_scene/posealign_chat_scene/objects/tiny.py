@@ -22,9 +22,9 @@ from posealign_chat_scene.extraction.random_weights import random_weights
 from posealign_chat_scene.extraction.uni3d import TINY, Uni3D
 from posealign_chat_scene.extraction.views import object_views, visible_pixels
 from posealign_chat_scene.objects.features import FeatureSource, KnownObjects
+from posealign_chat_scene.objects.proposals import members_of
 from posealign_chat_scene.objects.virtual_frames import virtual_frames
 from posealign_core.errors import ConfigError
-from posealign_core.structures.regions import points_in_box, points_of_objects
 from posealign_core.vocabulary import AlignMode
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from posealign_chat_scene.config import ChatSceneConfig
     from posealign_chat_scene.objects.proposals import Proposals
-    from posealign_core.structures import AlignedSample, Scene
+    from posealign_core.structures import AlignedSample
 
-__all__ = ["TINY_SEED", "TinyFeatures"]
+__all__ = ["TINY_SEED", "TinyFeatures", "tiny_features"]
 
 TINY_SEED = 0
 """Seed of both encoders; the shipped weights depend on it."""
@@ -77,17 +77,37 @@ class TinyFeatures(FeatureSource):
         moved = self._reextract and AlignMode.TRANSFORM in sample.settings.modes
         scene = sample.scene
         aligned = proposals.aligned_from_input.apply(scene.points)
-        members = _members(scene, proposals)
+        members = members_of(scene, proposals)
         colors = np.full((len(scene), 3), _GREY, np.uint8) if scene.colors is None else scene.colors
         key = _digest(aligned, colors, members, moved=scene.points if moved else None)
         if key not in _KEPT:
-            images = _encoded_images(aligned, colors, members)
-            points = _encoded_points(scene.points if moved else aligned, colors, members)
-            _KEPT[key] = _joined(len(proposals), points, images)
+            turned = scene.points if moved else aligned
+            _KEPT[key] = tiny_features(aligned, colors, members, turned=turned)
             while len(_KEPT) > _N_KEPT:
                 _KEPT.popitem(last=False)
         _KEPT.move_to_end(key)
         return _KEPT[key]
+
+
+def tiny_features(
+    points: NDArray[np.float64],
+    colors: NDArray[np.uint8],
+    members: Sequence[NDArray[np.int64]],
+    *,
+    turned: NDArray[np.float64] | None = None,
+) -> KnownObjects:
+    """Encode the objects of a scene.
+
+    Args:
+        points: (N, 3) metres, in the axis-aligned frame.
+        colors: (N, 3).
+        members: Point indices of each object.
+        turned: (N, 3) the same points, in the frame in which 3-D features are to be seen; as
+            `points` where None.
+    """
+    images = _encoded_images(points, colors, members)
+    found = _encoded_points(points if turned is None else turned, colors, members)
+    return _joined(len(members), found, images)
 
 
 _KEPT: OrderedDict[str, KnownObjects] = OrderedDict()
@@ -101,14 +121,6 @@ def _point_encoder() -> Uni3D:
 @lru_cache(maxsize=1)
 def _image_encoder() -> Dinov2:
     return random_weights(Dinov2(TINY_IMAGES), TINY_SEED)
-
-
-def _members(scene: Scene, proposals: Proposals) -> list[NDArray[np.int64]]:
-    """Point indices of each object; of a detected one, those in its box."""
-    if not proposals.are_detected:
-        return [np.flatnonzero(points_of_objects(scene, [i])) for i in proposals.object_ids]
-    boxes = () if proposals.corners is None else proposals.corners
-    return [np.flatnonzero(points_in_box(scene.points, corners)) for corners in boxes]
 
 
 def _encoded_points(
@@ -178,10 +190,14 @@ def _digest(
 ) -> str:
     """Name of a scene's content; rounded, so that the way there does not matter."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(np.round(aligned, 3).astype(np.float32).tobytes())
+    digest.update(_millimetres(aligned))
     digest.update(np.ascontiguousarray(colors).tobytes())
     for own in members:
         digest.update(own.tobytes() + b"|")
     if moved is not None:
-        digest.update(np.round(moved, 3).astype(np.float32).tobytes())
+        digest.update(_millimetres(moved))
     return digest.hexdigest()
+
+
+def _millimetres(points: NDArray[np.float64]) -> bytes:
+    return np.rint(points * 1000).astype(np.int32).tobytes()

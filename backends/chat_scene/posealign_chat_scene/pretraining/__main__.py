@@ -1,4 +1,4 @@
-"""`python -m posealign_chat_scene.pretraining`: the vocabulary, rooms, training, and a check."""
+"""`python -m posealign_chat_scene.pretraining`: vocabulary, objects, rooms, training, a check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from posealign_chat_scene.backbone import ChatSceneBackbone
 from posealign_chat_scene.plugin import SPEC
-from posealign_chat_scene.pretraining.rooms import MAX_OBJECTS, draw_rows
+from posealign_chat_scene.pretraining.appearances import Appearances, draw_objects
+from posealign_chat_scene.pretraining.rooms import MAX_OBJECTS, draw_rows, encoder_of
 from posealign_chat_scene.pretraining.train import accuracies, pretrain
 from posealign_chat_scene.pretraining.vocabulary import vocabulary
 from posealign_chat_scene.tokenizer import VOCABULARY
@@ -26,14 +27,15 @@ def main() -> None:
     if args.step == "vocabulary":
         write_text(VOCABULARY, "\n".join(vocabulary()) + "\n")
         return
-    if args.step == "draw":
-        draw = partial(draw_rows, config)
+    if args.step in ("scan", "draw"):
+        draw = draw_objects if args.step == "scan" else partial(draw_rows, encoder_of(config))
         draw_bank(args.bank, draw, n_draws=args.rooms, seed=args.seed, jobs=args.jobs)
         return
     if args.step == "train":
         backbone = pretrain(
             config,
             RoomBank.load(args.bank, args.device),
+            Appearances(RoomBank.load(args.objects, args.device).entries),
             PretrainRecipe.from_arguments(args),
             args.weights,
             device=args.device,
@@ -50,13 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m posealign_chat_scene.pretraining")
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("vocabulary", help="write the package's vocabulary.txt; weights depend on it")
-    draw = steps.add_parser("draw", help="draw, scan and encode rooms, eight looks at each")
-    draw.add_argument("bank", type=Path)
-    draw.add_argument("--rooms", type=int, default=6000)
-    draw.add_argument("--seed", type=int, default=0)
-    draw.add_argument("--jobs", type=int, default=2)
+    scan = steps.add_parser("scan", help="scan rooms for features of their objects")
+    draw = steps.add_parser("draw", help="draw rooms and ask about them, two looks at each")
+    for step, n_rooms in ((scan, 4000), (draw, 40_000)):
+        step.add_argument("bank", type=Path)
+        step.add_argument("--rooms", type=int, default=n_rooms)
+        step.add_argument("--seed", type=int, default=0)
+        step.add_argument("--jobs", type=int, default=2)
     learn = steps.add_parser("train", help="train the tiny model on drawn rooms")
-    learn.add_argument("bank", type=Path)
+    learn.add_argument("bank", type=Path, help="what 'draw' wrote")
+    learn.add_argument("objects", type=Path, help="what 'scan' wrote")
     learn.add_argument("--start", type=Path, help="weights to go on from (default: random ones)")
     RECIPE.add_arguments(learn)
     test = steps.add_parser("check", help="ask weights about rooms that they have not met")

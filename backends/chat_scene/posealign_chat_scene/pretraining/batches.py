@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from posealign_chat_scene.pretraining.appearances import Appearances
     from posealign_rooms.pretraining import Ragged
 
 __all__ = ["BatchMaker", "TrainingBatch"]
+
+_OFF_M = 0.02
+"""Standard deviation of places; no question turns on less than ten times that."""
 
 
 class TrainingBatch(NamedTuple):
@@ -29,15 +33,26 @@ class TrainingBatch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes what the encoder's collation would make, with other identifiers for each object.
+    """Makes what the encoder's collation would make of a room whose objects are exchanged.
+
+    Objects get other identifiers, the features of another object of their kind and colour, and
+    places that are off by some centimetres.
 
     Args:
+        appearances: Where features come from.
         first_identifier: Id of the first identifier.
         n_slots: How many there are.
-        generator: Draws the identifiers.
+        generator: Draws all this.
     """
 
-    def __init__(self, first_identifier: int, n_slots: int, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        appearances: Appearances,
+        first_identifier: int,
+        n_slots: int,
+        generator: torch.Generator,
+    ) -> None:
+        self._appearances = appearances
         self._first = first_identifier
         self._n_slots = n_slots
         self._generator = generator
@@ -51,12 +66,16 @@ class BatchMaker:
         tokens = rooms["tokens"].padded(0, left=True).long()
         targets = rooms["targets"].padded(IGNORED, left=True).long()
         sizes = rooms["n_objects"].values.long()
-        slots = torch.arange(self._n_slots, device=order.device)
+        valid = torch.arange(self._n_slots, device=order.device) < sizes[:, None]
+        looks = rooms["looks"].padded(0, width=self._n_slots).long()
+        points, images = self._appearances.choose(looks, self._generator)
+        centers = rooms["centers"].padded(0.0, width=self._n_slots)
+        shift = torch.randn(centers.shape, device=order.device, generator=self._generator)
         scene = SceneBatch(
-            points=rooms["points"].padded(0.0, width=self._n_slots).float(),
-            images=rooms["images"].padded(0.0, width=self._n_slots).float(),
-            centers=rooms["centers"].padded(0.0, width=self._n_slots),
-            valid=slots < sizes[:, None],
+            points=points * valid[..., None],
+            images=images * valid[..., None],
+            centers=centers + _OFF_M * shift,
+            valid=valid,
             order=torch.empty_like(order).scatter_(1, moves, order),
         )
         row = Row(self._renamed(tokens, moves, segments), segments, positions_of(segments))

@@ -1,84 +1,86 @@
-"""What is kept of a scanned room: its objects' features and places, and the tokens about them."""
+"""What is kept of a drawn room: what stands where, and the tokens about it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posealign_chat_scene.config import ChatSceneConfig, ObjectsConfig
 from posealign_chat_scene.encode.encoder import ChatSceneEncoder
 from posealign_chat_scene.encode.placement import place
 from posealign_chat_scene.objects.proposals import own_objects
+from posealign_chat_scene.pretraining.appearances import looks_of
 from posealign_core.vocabulary import EgoFrame
-from posealign_rooms.pretraining import (
-    ask_coordinates,
-    draw_room,
-    draw_size,
-    look_at,
-    scanned,
-)
+from posealign_rooms.pretraining import ask_coordinates, draw_room, draw_size, look_at
+from posealign_rooms.sampling import scene_of
 
 if TYPE_CHECKING:
-    from posealign_chat_scene.config import ChatSceneConfig
+    from numpy.typing import NDArray
+
     from posealign_core.backbone import Features
-    from posealign_core.structures import AlignedSample
+    from posealign_core.structures import AlignedSample, Scene
+    from posealign_rooms.layout import Layout
     from posealign_rooms.pretraining import Row
 
-__all__ = ["MAX_OBJECTS", "draw_rows", "rooms_from", "row_of"]
+__all__ = ["MAX_OBJECTS", "draw_rows", "encoder_of", "looks_at", "row_of"]
 
 MAX_OBJECTS = 12
-SPACING_M = 0.12
-N_LOOKS = 8
+N_LOOKS = 2
 """Looks at a room from different places, in different frames and with other questions."""
-N_PLAIN, N_COORDINATE = 6, 4
+N_PLAIN, N_COORDINATE = 6, 6
 FRAMES = (None, EgoFrame.LEVEL, EgoFrame.LEVEL, EgoFrame.CAMERA)
 
 
-def draw_rows(config: ChatSceneConfig, rng: np.random.Generator) -> list[Row]:
-    """Draw and encode one room of 2 to 12 objects, seen from eight places.
+def encoder_of(config: ChatSceneConfig) -> ChatSceneEncoder:
+    """An encoder that looks no features up: rooms are drawn without any."""
+    return ChatSceneEncoder(replace(config, objects=ObjectsConfig()))
+
+
+def draw_rows(encoder: ChatSceneEncoder, rng: np.random.Generator) -> list[Row]:
+    """Draw and encode one room of 2 to 12 objects, seen from two places.
 
     Args:
-        config: Of the backbone.
+        encoder: From `encoder_of`.
         rng: The only source of randomness.
 
     Returns:
-        A row per look. Of its K objects: `points`, `images` and `centers`; of the L tokens:
-        `tokens`, `segments` and `targets`; of the slots: `order`.
+        A row per look. Of its K objects: `looks` and `centers`; of the L tokens: `tokens`,
+        `segments` and `targets`; of the slots: `order`.
     """
-    encoder = ChatSceneEncoder(config)
-    n_objects = draw_size(rng, MAX_OBJECTS)
-    looks = rooms_from(rng, n_objects, n_looks=N_LOOKS)
-    return [row_of(encoder.encode(samples, train=True, rng=rng)) for samples in looks]
+    layout = draw_room(rng, draw_size(rng, MAX_OBJECTS))
+    looks = looks_at(layout, scene_of(layout), rng, n_looks=N_LOOKS)
+    known = looks_of(layout)
+    return [row_of(encoder.encode(samples, train=True, rng=rng), known) for samples in looks]
 
 
-def rooms_from(
-    rng: np.random.Generator, n_objects: int, *, n_looks: int
+def looks_at(
+    layout: Layout, scene: Scene, rng: np.random.Generator, *, n_looks: int
 ) -> list[list[AlignedSample]]:
-    """Draw a scanned room, and look at it from some places with questions of its own.
+    """Look at a room from some places with questions of its own.
 
     Args:
+        layout: The room.
+        scene: Its scene, symbolic or scanned.
         rng: The only source of randomness.
-        n_objects: Objects of the room.
         n_looks: How many places.
     """
-    layout = draw_room(rng, n_objects)
-    scene = scanned(layout, SPACING_M, rng)
     looks: list[list[AlignedSample]] = []
     while len(looks) < n_looks:
         samples = look_at(layout, scene, rng, n_questions=N_PLAIN, frames=FRAMES).samples
         if samples:
-            centers = place(samples[0], own_objects(samples[0])).centers
+            centers = place(samples[0], own_objects(samples[0]), ChatSceneConfig()).centers
             samples += ask_coordinates(samples[0], layout, centers, rng, N_COORDINATE)
             looks.append(samples)
     return looks
 
 
-def row_of(item: Features) -> Row:
-    """The compact form of an encoded look at a room."""
-    n = int(item["valid"].sum())
+def row_of(item: Features, looks: NDArray[np.int16]) -> Row:
+    """The compact form of an encoded look at a room of (K,) kinds and colours."""
+    n = len(looks)
     return {
-        "points": item["points"][:n].numpy().astype(np.float16),
-        "images": item["images"][:n].numpy().astype(np.float16),
+        "looks": looks,
         "centers": item["centers"][:n].numpy(),
         "order": item["order"].numpy().astype(np.int8),
         "tokens": item["tokens"].numpy().astype(np.int16),

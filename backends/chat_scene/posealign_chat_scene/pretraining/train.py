@@ -12,9 +12,17 @@ from posealign_chat_scene.backbone import ChatSceneBackbone
 from posealign_chat_scene.checkpoints.layout import plain_tensors
 from posealign_chat_scene.encode.encoder import ChatSceneEncoder
 from posealign_chat_scene.pretraining.batches import BatchMaker
-from posealign_chat_scene.pretraining.rooms import MAX_OBJECTS, rooms_from
+from posealign_chat_scene.pretraining.rooms import MAX_OBJECTS, looks_at
 from posealign_core.language.lookup import start_as_lookup
-from posealign_rooms.pretraining import draw_size, fit, share_right, text_or_objects, write_weights
+from posealign_rooms.pretraining import (
+    draw_room,
+    draw_size,
+    fit,
+    scanned,
+    share_right,
+    text_or_objects,
+    write_weights,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,16 +31,19 @@ if TYPE_CHECKING:
 
     from posealign_chat_scene.config import ChatSceneConfig
     from posealign_chat_scene.model.network import ChatSceneNetwork
+    from posealign_chat_scene.pretraining.appearances import Appearances
     from posealign_rooms.pretraining import PretrainRecipe, RoomBank
 
 __all__ = ["accuracies", "pretrain"]
 
 _CHECK_SEED = 10**6
+_CHECK_SPACING_M = 0.08
 
 
 def pretrain(
     config: ChatSceneConfig,
     bank: RoomBank,
+    appearances: Appearances,
     recipe: PretrainRecipe,
     output: Path,
     *,
@@ -44,6 +55,7 @@ def pretrain(
     Args:
         config: Of the tiny backbone, without pre-trained weights.
         bank: The rooms, on the device.
+        appearances: How their objects may look, likewise.
         recipe: The recipe.
         output: The `.safetensors` file, in half precision.
         device: Where to train.
@@ -59,7 +71,8 @@ def pretrain(
     network.trains_words = True
     backbone.to(device)
     generator = torch.Generator(device).manual_seed(recipe.seed)
-    batch_of = BatchMaker(network.first_identifier, config.network.n_slots, generator)
+    n_slots = config.network.n_slots
+    batch_of = BatchMaker(appearances, network.first_identifier, n_slots, generator)
     half = torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda")
 
     def losses(rooms: Tensor) -> dict[str, Tensor]:
@@ -99,6 +112,7 @@ def accuracies(
     samples = []
     for i in range(n_rooms):
         rng = np.random.default_rng((_CHECK_SEED, i))
-        for asked in rooms_from(rng, draw_size(rng, MAX_OBJECTS), n_looks=1):
-            samples += asked
+        layout = draw_room(rng, draw_size(rng, MAX_OBJECTS))
+        (asked,) = looks_at(layout, scanned(layout, _CHECK_SPACING_M, rng), rng, n_looks=1)
+        samples += asked
     return share_right(backbone.eval(), encoder, samples, text_or_objects)
