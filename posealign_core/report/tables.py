@@ -156,9 +156,14 @@ def to_csv(table: Table) -> str:
     for row in table.rows:
         values: list[object] = []
         for cell, own in zip(row, ends, strict=True):
-            values += _spread_out(cell, len(own))
+            values += map(_without_nul, _spread_out(cell, len(own)))
         writer.writerow(values)
     return text.getvalue()
+
+
+def _without_nul(value: object) -> object:
+    """Python 3.10 writes no NUL into CSV."""
+    return value.replace("\0", "\\x00") if isinstance(value, str) else value
 
 
 def table_to_json(table: Table) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def row_of(item: Features) -> dict[str, NDArray[Any]]:
     n_objects = len(item["attributes"])
     names = np.full((n_objects, NAME_WORDS), PAD, dtype=np.int16)
     for i, name in enumerate(item["names"]):
-        names[i, : len(name)] = name
+        names[i, : len(name)] = name.numpy()
     return {
         "tokens": item["tokens"].numpy().astype(np.int16),
         "segments": item["segments"].numpy().astype(np.int8),
