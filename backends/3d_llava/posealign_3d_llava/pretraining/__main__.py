@@ -19,7 +19,15 @@ from posealign_3d_llava.pretraining.vocabulary import vocabulary
 from posealign_3d_llava.tokenizer import VOCABULARY
 from posealign_core.atomic import write_text
 from posealign_core.config import load_backbone_config
-from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
+from posealign_rooms.pretraining import (
+    PretrainRecipe,
+    RoomBank,
+    add_check_arguments,
+    add_stage_arguments,
+    draw_bank,
+    print_shares,
+    stage_recipe,
+)
 
 if TYPE_CHECKING:
     from posealign_3d_llava.config import LlavaConfig
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 RECIPE = PretrainRecipe(
     steps=5000, batch_size=256, max_objects=MAX_OBJECTS, growth=0.3, learning_rate=2e-3
 )
+TOWER_RECIPE = replace(RECIPE, steps=3000, batch_size=96)
 
 
 def main() -> None:
@@ -58,27 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     learn = steps.add_parser("train", help="train the tiny model from random weights")
     learn.add_argument("bank", type=Path)
     RECIPE.add_arguments(learn)
-    learn.add_argument("--start", type=Path, help="go on from these, without the tower's stage")
-    learn.add_argument("--tower-steps", type=int, default=3000)
-    learn.add_argument("--tower-minutes", type=float, default=RECIPE.minutes)
-    learn.add_argument("--tower-batch-size", type=int, default=96)
+    add_stage_arguments(learn, "tower", TOWER_RECIPE)
     test = steps.add_parser("check", help="ask weights about rooms that they have not met")
     for step in (learn, test):
-        step.add_argument("weights", type=Path, help="a .safetensors file")
-        step.add_argument("--device", default="cpu")
-        step.add_argument("--check-rooms", type=int, default=200)
+        add_check_arguments(step, n_rooms=200)
     return parser
 
 
 def _train(args: argparse.Namespace, config: LlavaConfig) -> None:
     recipe = PretrainRecipe.from_arguments(args)
-    tower_recipe = replace(
-        recipe,
-        steps=args.tower_steps,
-        minutes=args.tower_minutes,
-        batch_size=args.tower_batch_size,
-        growth=0.1,
-    )
+    tower_recipe = stage_recipe(recipe, "tower", args)
     bank = RoomBank.load(args.bank, args.device)
     backbone = pretrain(
         config, bank, tower_recipe, recipe, args.weights, device=args.device, start=args.start
@@ -91,8 +89,7 @@ def _check(args: argparse.Namespace, config: LlavaConfig, backbone: LlavaBackbon
     found = accuracies(
         backbone.eval(), config, n_rooms=args.check_rooms, largest=MAX_OBJECTS, seed=1_000_000
     )
-    for name, (share, n) in found.items():
-        print(f"{100 * share:5.1f} %  of {n:5d}  {name}")  # noqa: T201 - a command's result
+    print_shares(found)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from posealign_chat_scene.pretraining.vocabulary import vocabulary
 from posealign_chat_scene.tokenizer import VOCABULARY
 from posealign_core.atomic import write_text
 from posealign_core.config import load_backbone_config
-from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
+from posealign_rooms.pretraining import (
+    PretrainRecipe,
+    RoomBank,
+    add_check_arguments,
+    draw_bank,
+    print_shares,
+)
 
 RECIPE = PretrainRecipe(steps=20_000, batch_size=256, max_objects=MAX_OBJECTS)
 
@@ -44,8 +50,7 @@ def main() -> None:
     else:
         backbone = ChatSceneBackbone(config).to(args.device)
         backbone.load_published(args.weights).require_exact(str(args.weights))
-    for name, (share, n) in accuracies(backbone, config, n_rooms=args.check_rooms).items():
-        print(f"{name:40} {100 * share:5.1f} %  of {n}")  # noqa: T201 - a command's result
+    print_shares(accuracies(backbone, config, n_rooms=args.check_rooms))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     RECIPE.add_arguments(learn)
     test = steps.add_parser("check", help="ask weights about rooms that they have not met")
     for step in (learn, test):
-        step.add_argument("weights", type=Path, help="a .safetensors file")
-        step.add_argument("--device", default="cpu")
-        step.add_argument("--check-rooms", type=int, default=100)
+        add_check_arguments(step, n_rooms=100)
     return parser
 
 

@@ -16,11 +16,20 @@ from posealign_ll3da.pretraining.rooms import MAX_OBJECTS, draw_rows
 from posealign_ll3da.pretraining.train import pretrain
 from posealign_ll3da.pretraining.vocabulary import vocabulary
 from posealign_ll3da.tokenizer import VOCABULARY
-from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank
+from posealign_rooms.pretraining import (
+    PretrainRecipe,
+    RoomBank,
+    add_check_arguments,
+    add_stage_arguments,
+    draw_bank,
+    print_shares,
+    stage_recipe,
+)
 
 RECIPE = PretrainRecipe(
     steps=8000, batch_size=96, max_objects=MAX_OBJECTS, growth=0.3, learning_rate=1e-3
 )
+DETECTOR_RECIPE = replace(RECIPE, steps=3000, batch_size=64)
 
 
 def main() -> None:
@@ -52,27 +61,16 @@ def _parser() -> argparse.ArgumentParser:
     learn = steps.add_parser("train", help="train the tiny model from random weights")
     learn.add_argument("bank", type=Path)
     RECIPE.add_arguments(learn)
-    learn.add_argument("--start", type=Path, help="go on from these, without the detector's stage")
-    learn.add_argument("--detector-steps", type=int, default=3000)
-    learn.add_argument("--detector-minutes", type=float, default=RECIPE.minutes)
-    learn.add_argument("--detector-batch-size", type=int, default=64)
+    add_stage_arguments(learn, "detector", DETECTOR_RECIPE)
     check = steps.add_parser("check", help="ask weights about rooms that they have not met")
     for step in (learn, check):
-        step.add_argument("weights", type=Path, help="a .safetensors file")
-        step.add_argument("--device", default="cpu")
-        step.add_argument("--check-rooms", type=int, default=60)
+        add_check_arguments(step, n_rooms=60)
     return parser
 
 
 def _train(args: argparse.Namespace) -> Ll3daBackbone:
     recipe = PretrainRecipe.from_arguments(args)
-    detector_recipe = replace(
-        recipe,
-        steps=args.detector_steps,
-        minutes=args.detector_minutes,
-        batch_size=args.detector_batch_size,
-        growth=0.1,
-    )
+    detector_recipe = stage_recipe(recipe, "detector", args)
     bank = RoomBank.load(args.bank, args.device)
     return pretrain(
         bank, detector_recipe, recipe, args.weights, device=args.device, start=args.start
@@ -80,8 +78,7 @@ def _train(args: argparse.Namespace) -> Ll3daBackbone:
 
 
 def _check(backbone: Ll3daBackbone, args: argparse.Namespace) -> None:
-    for name, (share, n) in held_out(backbone, args.check_rooms, device=args.device).items():
-        print(f"{100 * share:5.1f} %  of {n:5d}  {name}")  # noqa: T201 - a command's result
+    print_shares(held_out(backbone, args.check_rooms, device=args.device))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,16 @@ from posealign_ll3da_sonata.backbone import SonataBackbone
 from posealign_ll3da_sonata.plugin import SPEC
 from posealign_ll3da_sonata.pretraining.rooms import draw_rows, draw_samples, room_encoder
 from posealign_ll3da_sonata.pretraining.train import pretrain
-from posealign_rooms.pretraining import PretrainRecipe, RoomBank, draw_bank, share_right
+from posealign_rooms.pretraining import (
+    PretrainRecipe,
+    RoomBank,
+    add_check_arguments,
+    add_stage_arguments,
+    draw_bank,
+    print_shares,
+    share_right,
+    stage_recipe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 RECIPE = PretrainRecipe(
     steps=12_000, batch_size=96, max_objects=MAX_OBJECTS, growth=0.3, learning_rate=1e-3
 )
+ENCODER_RECIPE = replace(RECIPE, steps=4000, batch_size=48)
 _HELD_OUT = 10**9
 
 
@@ -54,27 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     learn = steps.add_parser("train", help="train the tiny model from random weights")
     learn.add_argument("bank", type=Path)
     RECIPE.add_arguments(learn)
-    learn.add_argument("--start", type=Path, help="go on from these, without the encoder's stage")
-    learn.add_argument("--encoder-steps", type=int, default=4000)
-    learn.add_argument("--encoder-minutes", type=float, default=RECIPE.minutes)
-    learn.add_argument("--encoder-batch-size", type=int, default=48)
+    add_stage_arguments(learn, "encoder", ENCODER_RECIPE)
     check = steps.add_parser("check", help="ask weights about rooms that they have not met")
     for step in (learn, check):
-        step.add_argument("weights", type=Path, help="a .safetensors file")
-        step.add_argument("--device", default="cpu")
-        step.add_argument("--check-rooms", type=int, default=60)
+        add_check_arguments(step, n_rooms=60)
     return parser
 
 
 def _train(args: argparse.Namespace) -> SonataBackbone:
     recipe = PretrainRecipe.from_arguments(args)
-    encoder_recipe = replace(
-        recipe,
-        steps=args.encoder_steps,
-        minutes=args.encoder_minutes,
-        batch_size=args.encoder_batch_size,
-        growth=0.1,
-    )
+    encoder_recipe = stage_recipe(recipe, "encoder", args)
     bank = RoomBank.load(args.bank, args.device)
     return pretrain(
         bank, encoder_recipe, recipe, args.weights, device=args.device, start=args.start
@@ -85,8 +84,7 @@ def _check(backbone: SonataBackbone, args: argparse.Namespace) -> None:
     rngs = [np.random.default_rng((_HELD_OUT, index)) for index in range(args.check_rooms)]
     samples = [sample for rng in rngs for sample in draw_samples(rng)]
     found = share_right(backbone, room_encoder(), samples, is_right)
-    for name, (share, n) in found.items():
-        print(f"{100 * share:5.1f} %  of {n:5d}  {name}")  # noqa: T201 - a command's result
+    print_shares(found)
 
 
 if __name__ == "__main__":

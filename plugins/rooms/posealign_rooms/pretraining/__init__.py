@@ -13,6 +13,12 @@ from __future__ import annotations
 
 from posealign_rooms.pretraining.answers import share_right, text_or_objects
 from posealign_rooms.pretraining.bank import RoomBank, Row, draw_bank, draw_size
+from posealign_rooms.pretraining.commands import (
+    add_check_arguments,
+    add_stage_arguments,
+    print_shares,
+    stage_recipe,
+)
 from posealign_rooms.pretraining.coordinates import ask_coordinates
 from posealign_rooms.pretraining.fit import fit
 from posealign_rooms.pretraining.ragged import Ragged
@@ -27,15 +33,19 @@ __all__ = [
     "Ragged",
     "RoomBank",
     "Row",
+    "add_check_arguments",
+    "add_stage_arguments",
     "ask_coordinates",
     "draw_bank",
     "draw_room",
     "draw_size",
     "fit",
     "look_at",
+    "print_shares",
     "room_words",
     "scanned",
     "share_right",
+    "stage_recipe",
     "text_or_objects",
     "write_weights",
 ]
